@@ -1,0 +1,1 @@
+//! Turns the records of DynamoDB streams into change events.

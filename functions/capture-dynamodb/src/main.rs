@@ -1,0 +1,2 @@
+//! Turns the records of DynamoDB streams into change events.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Turns the records of Kinesis streams into change events.

@@ -1,0 +1,2 @@
+//! Turns the records of Kinesis streams into change events.
+fn main() {}

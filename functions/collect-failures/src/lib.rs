@@ -1,0 +1,1 @@
+//! Turns what AWS gave up on into failures that a person sees.

@@ -1,0 +1,2 @@
+//! Turns what AWS gave up on into failures that a person sees.
+fn main() {}

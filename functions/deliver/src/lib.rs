@@ -1,0 +1,1 @@
+//! Sends one destination's deliveries to its vendor.

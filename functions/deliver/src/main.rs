@@ -1,0 +1,2 @@
+//! Sends one destination's deliveries to its vendor.
+fn main() {}

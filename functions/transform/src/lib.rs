@@ -1,0 +1,1 @@
+//! Filters and maps change events into deliveries, one queue a destination.

@@ -1,0 +1,2 @@
+//! Filters and maps change events into deliveries, one queue a destination.
+fn main() {}
