@@ -1,1 +1,19 @@
-//! Shared.
+//! What every function of Freshet shares.
+//!
+//! Pure modules ([`value`], [`event`], [`frame`], [`batch`], [`expression`], [`pipeline`], [`destination`],
+//! [`ledger`]) know neither AWS nor HTTP. What touches the world is reached through the narrow traits in [`ports`];
+//! [`aws`] and [`http`] implement them, [`testing`] has in-memory ones that keep the same contracts.
+
+pub mod batch;
+pub mod delivery;
+pub mod digest;
+pub mod event;
+pub mod failure;
+pub mod frame;
+pub mod key;
+pub mod lane;
+pub mod ledger;
+pub mod ports;
+pub mod position;
+pub mod time;
+pub mod value;

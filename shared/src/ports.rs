@@ -1,0 +1,142 @@
+//! What the handlers need of the world, each as a narrow trait.
+//!
+//! [`crate::aws`] implements them over the SDK, [`crate::http`] over sockets, [`crate::testing`] in memory.
+
+use std::{collections::HashMap, future::Future, time::Duration};
+
+use crate::{
+    failure::Failure,
+    ledger::{Entry, LedgerKey, Written},
+};
+
+/// The infrastructure failed: nothing is wrong with the data, and another try may succeed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{operation} failed: {reason}")]
+pub struct PortError {
+    /// The call, in the service's own words: `dynamodb:BatchGetItem`.
+    pub operation: &'static str,
+    /// What the service said.
+    pub reason: String,
+}
+
+/// Objects in S3.
+pub trait Objects: Sync {
+    /// Writes an object; an older one of the same key is replaced.
+    fn put(&self, bucket: &str, key: &str, bytes: Vec<u8>) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Reads an object; `None` where there is none.
+    fn get(&self, bucket: &str, key: &str) -> impl Future<Output = Result<Option<Vec<u8>>, PortError>> + Send;
+}
+
+/// Where failures are kept until a person has seen to them.
+pub trait Failures: Sync {
+    /// Keeps failures; one whose id is known already is counted once more, not kept twice.
+    fn keep(&self, failures: Vec<Failure>) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// The ledger's table.
+pub trait Ledger: Sync {
+    /// Reads entries, strongly consistent. Keys without an entry are absent from the answer.
+    fn read(&self, keys: &[LedgerKey]) -> impl Future<Output = Result<HashMap<LedgerKey, Entry>, PortError>> + Send;
+
+    /// Writes an entry, unless one that is as new or newer stands there by now.
+    fn write(&self, key: &LedgerKey, entry: &Entry) -> impl Future<Output = Result<Written, PortError>> + Send;
+
+    /// Counts an attempt that has begun, and answers how many have now begun without ending. What is never ended
+    /// crashed the function.
+    fn begin_attempt(&self, delivery_id: &str) -> impl Future<Output = Result<u32, PortError>> + Send;
+
+    /// Forgets the attempts of a delivery: the last one ended, well or not.
+    fn end_attempt(&self, delivery_id: &str) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// The visibility of received messages.
+pub trait Visibility: Sync {
+    /// Hides each message (by its receipt handle) for so long from now, at most twelve hours.
+    fn hide(&self, messages: &[(String, Duration)]) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// One HTTP call to a vendor.
+pub trait Http: Sync {
+    /// Sends the request and reads the whole answer.
+    fn call(&self, request: &HttpRequest) -> impl Future<Output = Result<HttpResponse, HttpError>> + Send;
+}
+
+/// Secrets by ARN.
+pub trait Secrets: Sync {
+    /// The secret's text. `fresh` reads past any cache.
+    fn secret(&self, arn: &str, fresh: bool) -> impl Future<Output = Result<String, PortError>> + Send;
+}
+
+/// Where pipelines are kept.
+pub trait Pipelines: Sync {
+    /// A number that grows with every change to any pipeline; cheap to read.
+    fn revision(&self) -> impl Future<Output = Result<u64, PortError>> + Send;
+
+    /// All live pipelines: version and TOML document.
+    fn live(&self) -> impl Future<Output = Result<Vec<StoredPipeline>, PortError>> + Send;
+}
+
+/// A pipeline as it stands in its table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredPipeline {
+    /// Its name.
+    pub name: String,
+    /// Its version, from 1.
+    pub version: u64,
+    /// The TOML document, as it was pushed.
+    pub document: String,
+}
+
+/// What an invocation did, for the page and the terminal: counts by pipeline.
+pub trait Activity: Sync {
+    /// Adds counts, by (pipeline or source, counter). Approximate under retries.
+    fn add(
+        &self,
+        stage: &str,
+        counts: &HashMap<(String, &'static str), u64>,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// A request to a vendor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpRequest {
+    /// `POST`, `PUT`, `PATCH`, `DELETE`, `GET`.
+    pub method: String,
+    /// The whole URL.
+    pub url: String,
+    /// Header names in lower case, and values. May hold secrets: never logged.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// A vendor's answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HttpResponse {
+    /// The status code.
+    pub status: u16,
+    /// Header names in lower case, and values.
+    pub headers: Vec<(String, String)>,
+    /// The body, bounded.
+    pub body: Vec<u8>,
+}
+
+impl HttpResponse {
+    /// The value of a header, by its name in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// No answer came.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no answer from {host}: {reason}")]
+pub struct HttpError {
+    /// The host that was called.
+    pub host: String,
+    /// Why: connection refused, timed out, connection closed.
+    pub reason: String,
+    /// The request can never be made, whatever the vendor's state (a malformed URL).
+    pub permanent: bool,
+}
