@@ -177,3 +177,119 @@ impl Entry {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        event::Op,
+        key::Key,
+        position::Position,
+        value::{Object, Value},
+    };
+
+    fn delivery(position: u32, step: Step, plan: &str) -> Delivery {
+        let fields = if step == Step::Apply {
+            Object::from_iter([("plan".to_owned(), Value::from(plan))])
+        } else {
+            Object::new()
+        };
+        Delivery {
+            id: format!("p/customers/1/{position}"),
+            pipeline: "p".into(),
+            version: 1,
+            source: "customers".into(),
+            op: Op::Update,
+            key: Key::single("id", "c-1"),
+            epoch: 1,
+            position: Position::parse(&position.to_string()).unwrap(),
+            occurred_at: Timestamp::from_millis(0),
+            action: "upsert_contact".into(),
+            step,
+            fields,
+        }
+    }
+
+    fn after(before: Option<&Entry>, delivery: &Delivery, outcome: PastOutcome) -> Entry {
+        Entry::after(before, delivery, outcome, Some("hs-1".into()), Timestamp::from_millis(9))
+    }
+
+    #[test]
+    fn a_live_delivery_is_judged_by_order_then_by_digest() {
+        let first = delivery(5, Step::Apply, "pro");
+        assert_eq!(judge_row(None, &first), Verdict::Send);
+        let entry = after(None, &first, PastOutcome::Delivered);
+        for (position, step, plan, verdict) in [
+            (4, Step::Apply, "free", Verdict::Superseded),
+            (5, Step::Apply, "pro", Verdict::Repeat),
+            (6, Step::Apply, "pro", Verdict::Unchanged),
+            (6, Step::Apply, "free", Verdict::Send),
+            (6, Step::Archive, "", Verdict::Send),
+            (6, Step::Keep, "", Verdict::Keep),
+            (4, Step::Keep, "", Verdict::Superseded),
+        ] {
+            assert_eq!(judge_row(Some(&entry), &delivery(position, step, plan)), verdict, "{position} {step:?} {plan}");
+        }
+    }
+
+    #[test]
+    fn a_later_epoch_goes_before_any_position() {
+        let entry = after(None, &delivery(900, Step::Apply, "pro"), PastOutcome::Delivered);
+        let mut anew = delivery(1, Step::Apply, "free");
+        anew.epoch = 2;
+        assert_eq!(judge_row(Some(&entry), &anew), Verdict::Send);
+    }
+
+    #[test]
+    fn what_was_never_sent_is_not_removed_and_what_was_removed_is_not_removed_twice() {
+        assert_eq!(judge_row(None, &delivery(1, Step::Archive, "")), Verdict::Unchanged);
+        let kept = after(None, &delivery(1, Step::Keep, ""), PastOutcome::Kept);
+        assert_eq!(judge_row(Some(&kept), &delivery(2, Step::Delete, "")), Verdict::Unchanged);
+        let sent = after(Some(&kept), &delivery(3, Step::Apply, "pro"), PastOutcome::Delivered);
+        let removed = after(Some(&sent), &delivery(4, Step::Archive, ""), PastOutcome::Removed);
+        assert_eq!(removed.destination_key, None);
+        assert_eq!(judge_row(Some(&removed), &delivery(5, Step::Archive, "")), Verdict::Unchanged);
+        assert_eq!(judge_row(Some(&removed), &delivery(5, Step::Apply, "pro")), Verdict::Send);
+    }
+
+    #[test]
+    fn leaving_and_keeping_remembers_what_the_destination_holds() {
+        let sent = after(None, &delivery(1, Step::Apply, "pro"), PastOutcome::Delivered);
+        let kept = after(Some(&sent), &delivery(2, Step::Keep, ""), PastOutcome::Kept);
+        assert_eq!(kept.destination_key.as_deref(), Some("hs-1"));
+        // Nothing older brings back what has left …
+        assert_eq!(judge_row(Some(&kept), &delivery(1, Step::Apply, "old")), Verdict::Superseded);
+        // … and what comes back with the same fields need not be sent.
+        assert_eq!(judge_row(Some(&kept), &delivery(3, Step::Apply, "pro")), Verdict::Unchanged);
+    }
+
+    #[test]
+    fn appends_are_done_once() {
+        let append = delivery(1, Step::Apply, "pro");
+        assert_eq!(judge_append(None), Verdict::Send);
+        let entry = Entry::of_append(&append, Timestamp::from_millis(0));
+        assert_eq!(judge_append(Some(&entry)), Verdict::Repeat);
+        assert_eq!(entry.expires_at.map(Timestamp::seconds), Some(45 * 86_400));
+    }
+
+    #[test]
+    fn the_past_is_bounded_and_newest_first() {
+        let mut entry = None;
+        for position in 1..=12 {
+            let sent = delivery(position, Step::Apply, &position.to_string());
+            entry = Some(after(entry.as_ref(), &sent, PastOutcome::Delivered));
+        }
+        let past: Vec<_> = entry.unwrap().past.into_iter().map(|past| past.event).collect();
+        assert_eq!(past.len(), MAX_PAST);
+        assert_eq!((past[0].as_str(), past[9].as_str()), ("customers/1/12", "customers/1/3"));
+    }
+
+    #[test]
+    fn long_keys_stay_within_what_dynamodb_takes() {
+        let mut long = delivery(1, Step::Apply, "pro");
+        long.key = Key::single("id", "x".repeat(2_000));
+        assert!(LedgerKey::of_row(&long).as_str().len() < 100);
+        assert_eq!(LedgerKey::of_row(&delivery(1, Step::Apply, "")).as_str(), r#"p#{"id":"c-1"}"#);
+        assert_eq!(LedgerKey::of_append(&delivery(1, Step::Apply, "")).as_str(), "p#sent#p/customers/1/1");
+    }
+}

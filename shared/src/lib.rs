@@ -5,6 +5,7 @@
 //! [`aws`] and [`http`] implement them, [`testing`] has in-memory ones that keep the same contracts.
 
 pub mod batch;
+pub mod config;
 pub mod delivery;
 pub mod digest;
 pub mod event;
@@ -15,5 +16,6 @@ pub mod lane;
 pub mod ledger;
 pub mod ports;
 pub mod position;
+pub mod testing;
 pub mod time;
 pub mod value;

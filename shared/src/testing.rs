@@ -1,0 +1,317 @@
+//! The world in memory, for tests: the same contracts as the real parts, and what was done is there to be looked at.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use crate::{
+    failure::Failure,
+    frame::{Channel, Frame, Outgoing},
+    ledger::{Entry, LedgerKey, Written},
+    ports::{
+        Activity, Failures, Http, HttpError, HttpRequest, HttpResponse, Ledger, Objects, Pipelines, PortError, Secrets,
+        StoredPipeline, Visibility,
+    },
+    time::{Clock, Timestamp},
+};
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A part that can be told to fail its next calls.
+#[derive(Debug, Default)]
+pub struct Breaks(AtomicU64);
+
+impl Breaks {
+    /// The next `count` calls fail.
+    pub fn next(&self, count: u64) {
+        self.0.store(count, Ordering::SeqCst);
+    }
+
+    fn check(&self, operation: &'static str) -> Result<(), PortError> {
+        let broken = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+        if broken { Err(PortError { operation, reason: "broken by the test".to_owned() }) } else { Ok(()) }
+    }
+}
+
+/// A clock that stands still until it is moved.
+#[derive(Debug, Default)]
+pub struct ManualClock(AtomicI64);
+
+impl ManualClock {
+    /// Standing at `millis` since 1970.
+    pub const fn at(millis: i64) -> Self {
+        Self(AtomicI64::new(millis))
+    }
+
+    /// Moves on.
+    pub fn advance(&self, duration: Duration) {
+        self.0.fetch_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Objects by (bucket, key).
+#[derive(Debug, Default)]
+pub struct MemoryObjects {
+    /// What is stored.
+    pub objects: Mutex<HashMap<(String, String), Vec<u8>>>,
+    /// Makes calls fail.
+    pub breaks: Breaks,
+}
+
+impl Objects for MemoryObjects {
+    async fn put(&self, bucket: &str, key: &str, bytes: Vec<u8>) -> Result<(), PortError> {
+        self.breaks.check("s3:PutObject")?;
+        lock(&self.objects).insert((bucket.to_owned(), key.to_owned()), bytes);
+        Ok(())
+    }
+
+    async fn get(&self, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, PortError> {
+        self.breaks.check("s3:GetObject")?;
+        Ok(lock(&self.objects).get(&(bucket.to_owned(), key.to_owned())).cloned())
+    }
+}
+
+/// Failures in the order in which they were first kept, each id once.
+#[derive(Debug, Default)]
+pub struct MemoryFailures {
+    /// What is kept.
+    pub kept: Mutex<Vec<Failure>>,
+    /// Makes calls fail.
+    pub breaks: Breaks,
+}
+
+impl Failures for MemoryFailures {
+    async fn keep(&self, failures: Vec<Failure>) -> Result<(), PortError> {
+        self.breaks.check("dynamodb:UpdateItem")?;
+        let mut kept = lock(&self.kept);
+        for failure in failures {
+            if !kept.iter().any(|other| other.id == failure.id) {
+                kept.push(failure);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A ledger with the real one's conditions.
+#[derive(Debug, Default)]
+pub struct MemoryLedger {
+    /// The entries.
+    pub entries: Mutex<HashMap<LedgerKey, Entry>>,
+    /// Attempts begun and not ended.
+    pub attempts: Mutex<HashMap<String, u32>>,
+    /// Makes reads fail.
+    pub read_breaks: Breaks,
+    /// Makes writes fail.
+    pub write_breaks: Breaks,
+}
+
+impl Ledger for MemoryLedger {
+    async fn read(&self, keys: &[LedgerKey]) -> Result<HashMap<LedgerKey, Entry>, PortError> {
+        self.read_breaks.check("dynamodb:BatchGetItem")?;
+        let entries = lock(&self.entries);
+        Ok(keys.iter().filter_map(|key| entries.get(key).map(|entry| (key.clone(), entry.clone()))).collect())
+    }
+
+    async fn write(&self, key: &LedgerKey, entry: &Entry) -> Result<Written, PortError> {
+        self.write_breaks.check("dynamodb:PutItem")?;
+        let mut entries = lock(&self.entries);
+        if entries.get(key).is_some_and(|held| held.order >= entry.order) {
+            return Ok(Written::Superseded);
+        }
+        entries.insert(key.clone(), entry.clone());
+        Ok(Written::Yes)
+    }
+
+    async fn begin_attempt(&self, delivery_id: &str) -> Result<u32, PortError> {
+        let mut attempts = lock(&self.attempts);
+        let count = attempts.entry(delivery_id.to_owned()).or_default();
+        *count += 1;
+        Ok(*count)
+    }
+
+    async fn end_attempt(&self, delivery_id: &str) -> Result<(), PortError> {
+        lock(&self.attempts).remove(delivery_id);
+        Ok(())
+    }
+}
+
+/// The last visibility given to each message.
+#[derive(Debug, Default)]
+pub struct MemoryVisibility {
+    /// By receipt handle.
+    pub hidden: Mutex<HashMap<String, Duration>>,
+    /// Makes calls fail.
+    pub breaks: Breaks,
+}
+
+impl Visibility for MemoryVisibility {
+    async fn hide(&self, messages: &[(String, Duration)]) -> Result<(), PortError> {
+        self.breaks.check("sqs:ChangeMessageVisibilityBatch")?;
+        lock(&self.hidden).extend(messages.iter().cloned());
+        Ok(())
+    }
+}
+
+/// A vendor that answers by a script, one answer a call; after its end, 200 with an empty body.
+#[derive(Debug, Default)]
+pub struct ScriptedHttp {
+    /// The answers to come.
+    pub answers: Mutex<VecDeque<Result<HttpResponse, HttpError>>>,
+    /// The requests seen, in order.
+    pub requests: Mutex<Vec<HttpRequest>>,
+}
+
+impl ScriptedHttp {
+    /// The next answer.
+    pub fn answer(&self, status: u16, headers: &[(&str, &str)], body: &str) {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        lock(&self.answers).push_back(Ok(HttpResponse { status, headers, body: body.as_bytes().to_vec() }));
+    }
+
+    /// The next call gets no answer.
+    pub fn no_answer(&self, reason: &str) {
+        lock(&self.answers).push_back(Err(HttpError {
+            host: "vendor.example".to_owned(),
+            reason: reason.to_owned(),
+            permanent: false,
+        }));
+    }
+}
+
+impl Http for ScriptedHttp {
+    async fn call(&self, request: &HttpRequest) -> Result<HttpResponse, HttpError> {
+        lock(&self.requests).push(request.clone());
+        lock(&self.answers).pop_front().unwrap_or_else(|| Ok(HttpResponse { status: 200, ..HttpResponse::default() }))
+    }
+}
+
+/// Secrets by ARN: the value that a cache would hold, and the one that stands there now.
+#[derive(Debug, Default)]
+pub struct MemorySecrets {
+    /// What a cached read gives.
+    pub cached: Mutex<HashMap<String, String>>,
+    /// What a fresh read gives, and caches.
+    pub current: Mutex<HashMap<String, String>>,
+}
+
+impl MemorySecrets {
+    /// One secret, the same cached and current.
+    pub fn with(arn: &str, secret: &str) -> Self {
+        let secrets = HashMap::from([(arn.to_owned(), secret.to_owned())]);
+        Self { cached: Mutex::new(secrets.clone()), current: Mutex::new(secrets) }
+    }
+}
+
+impl Secrets for MemorySecrets {
+    async fn secret(&self, arn: &str, fresh: bool) -> Result<String, PortError> {
+        if !fresh && let Some(secret) = lock(&self.cached).get(arn) {
+            return Ok(secret.clone());
+        }
+        let secret = lock(&self.current).get(arn).cloned().ok_or_else(|| PortError {
+            operation: "secretsmanager:GetSecretValue",
+            reason: "ResourceNotFoundException".to_owned(),
+        })?;
+        lock(&self.cached).insert(arn.to_owned(), secret.clone());
+        Ok(secret)
+    }
+}
+
+/// Pipelines that a test sets.
+#[derive(Debug, Default)]
+pub struct MemoryPipelines {
+    /// The revision and the live pipelines.
+    pub state: Mutex<(u64, Vec<StoredPipeline>)>,
+    /// How often the pipelines were loaded.
+    pub loads: AtomicU64,
+}
+
+impl MemoryPipelines {
+    /// Puts documents in the place of what is live, and counts the revision up.
+    pub fn set(&self, documents: &[(&str, u64, &str)]) {
+        let mut state = lock(&self.state);
+        state.0 += 1;
+        state.1 = documents
+            .iter()
+            .map(|(name, version, document)| StoredPipeline {
+                name: (*name).to_owned(),
+                version: *version,
+                document: (*document).to_owned(),
+            })
+            .collect();
+    }
+}
+
+impl Pipelines for MemoryPipelines {
+    async fn revision(&self) -> Result<u64, PortError> {
+        Ok(lock(&self.state).0)
+    }
+
+    async fn live(&self) -> Result<Vec<StoredPipeline>, PortError> {
+        self.loads.fetch_add(1, Ordering::SeqCst);
+        Ok(lock(&self.state).1.clone())
+    }
+}
+
+/// Counts by (stage, subject, counter).
+#[derive(Debug, Default)]
+pub struct MemoryActivity(pub Mutex<HashMap<(String, String, &'static str), u64>>);
+
+impl Activity for MemoryActivity {
+    async fn add(&self, stage: &str, counts: &HashMap<(String, &'static str), u64>) -> Result<(), PortError> {
+        let mut all = lock(&self.0);
+        for ((subject, counter), count) in counts {
+            *all.entry((stage.to_owned(), subject.clone(), counter)).or_default() += count;
+        }
+        Ok(())
+    }
+}
+
+/// A stream or queue that keeps the frames it accepted, in order.
+#[derive(Debug, Default)]
+pub struct MemoryChannel {
+    /// What was accepted.
+    pub accepted: Mutex<Vec<Frame>>,
+    /// So many of the next frames are refused.
+    pub refuse: AtomicU64,
+}
+
+impl MemoryChannel {
+    /// The accepted frames' bodies.
+    pub fn bodies(&self) -> Vec<String> {
+        lock(&self.accepted).iter().map(|frame| frame.body.clone()).collect()
+    }
+}
+
+impl Channel for MemoryChannel {
+    const MAX_FRAMES: usize = 10;
+    const MAX_BYTES: usize = 256 * 1024;
+
+    async fn send(&self, frames: &[Outgoing<'_>]) -> Vec<Result<String, String>> {
+        let mut accepted = lock(&self.accepted);
+        frames
+            .iter()
+            .map(|outgoing| {
+                let refused = self.refuse.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+                if refused.is_ok() {
+                    return Err("refused by the test".to_owned());
+                }
+                accepted.push(outgoing.frame.clone());
+                Ok(accepted.len().to_string())
+            })
+            .collect()
+    }
+}
