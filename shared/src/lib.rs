@@ -9,6 +9,7 @@ pub mod config;
 pub mod delivery;
 pub mod digest;
 pub mod event;
+pub mod expression;
 pub mod failure;
 pub mod frame;
 pub mod key;

@@ -1,0 +1,113 @@
+//! Values into the engine and out of it, without losing a digit on the way through.
+
+use std::{fmt, sync::Arc};
+
+use minijinja::value::{Object as EngineObject, ObjectRepr, Value as EngineValue, ValueKind};
+
+use crate::value::{Number, Object, Value};
+
+/// A number that neither an `i128` nor an `f64` holds exactly. It can be passed on and compared with its like, but not
+/// calculated with: the engine refuses that, rather than losing digits.
+#[derive(Debug)]
+struct Exact(Number);
+
+impl EngineObject for Exact {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn render(self: &Arc<Self>, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, out)
+    }
+
+    fn custom_cmp(self: &Arc<Self>, other: &minijinja::value::DynObject) -> Option<std::cmp::Ordering> {
+        let other = other.downcast_ref::<Self>()?;
+        self.0.to_f64()?.partial_cmp(&other.0.to_f64()?).map(|order| order.then_with(|| self.0.cmp(&other.0)))
+    }
+}
+
+/// Decimal digits that an `f64` always keeps (C's `DBL_DIG`).
+const F64_DIGITS: usize = 15;
+
+/// A value for the engine.
+pub(super) fn to_engine(value: &Value) -> EngineValue {
+    match value {
+        Value::Null => EngineValue::from(()),
+        Value::Bool(bool) => EngineValue::from(*bool),
+        Value::Number(number) => number_to_engine(number),
+        Value::String(text) => EngineValue::from(text.as_str()),
+        Value::Array(items) => items.iter().map(to_engine).collect::<Vec<_>>().into(),
+        Value::Object(fields) => object_to_engine(fields),
+    }
+}
+
+/// An object for the engine, its fields in their order.
+pub(super) fn object_to_engine(fields: &Object) -> EngineValue {
+    EngineValue::from_pairs(fields.iter().map(|(name, value)| (name.as_str(), to_engine(value))))
+}
+
+fn number_to_engine(number: &Number) -> EngineValue {
+    let text = number.as_str();
+    if let Some(integer) = number.as_i64() {
+        return EngineValue::from(integer);
+    }
+    if let Ok(integer) = text.parse::<i128>() {
+        return EngineValue::from(integer);
+    }
+    let mantissa = text.split(['e', 'E']).next().unwrap_or(text);
+    let digits = mantissa.bytes().filter(u8::is_ascii_digit).skip_while(|digit| *digit == b'0').count();
+    match number.to_f64() {
+        Some(float) if digits <= F64_DIGITS => EngineValue::from(float),
+        _ => EngineValue::from_object(Exact(number.clone())),
+    }
+}
+
+/// A value out of the engine; `budget` is how many bytes of JSON are left for it, about.
+pub(super) fn from_engine(value: &EngineValue, budget: &mut usize) -> Result<Value, String> {
+    let mut spend = |bytes: usize| {
+        *budget = budget.checked_sub(bytes).ok_or("gives a value that is too large to be sent")?;
+        Ok::<(), String>(())
+    };
+    spend(4)?;
+    match value.kind() {
+        ValueKind::None => Ok(Value::Null),
+        ValueKind::Bool => Ok(Value::Bool(value.is_true())),
+        ValueKind::Number => number_from_engine(value),
+        ValueKind::String => {
+            let text = value.as_str().unwrap_or_default();
+            spend(text.len())?;
+            Ok(Value::String(text.to_owned()))
+        }
+        ValueKind::Seq | ValueKind::Iterable => {
+            let items = value.try_iter().map_err(|error| error.to_string())?;
+            items.map(|item| from_engine(&item, budget)).collect::<Result<_, _>>().map(Value::Array)
+        }
+        ValueKind::Map => {
+            let mut fields = Object::new();
+            for name in value.try_iter().map_err(|error| error.to_string())? {
+                let field = value.get_item(&name).map_err(|error| error.to_string())?;
+                let name = name.as_str().ok_or("gives an object with a name that is no text")?;
+                *budget = budget.saturating_sub(name.len());
+                fields.insert(name.to_owned(), from_engine(&field, budget)?);
+            }
+            Ok(Value::Object(fields))
+        }
+        _ => match value.downcast_object_ref::<Exact>() {
+            Some(exact) => Ok(Value::Number(exact.0.clone())),
+            None => Err(format!("gives {}, which is no data", value.kind())),
+        },
+    }
+}
+
+fn number_from_engine(value: &EngineValue) -> Result<Value, String> {
+    let text = if value.is_integer() {
+        value.to_string()
+    } else {
+        let float = f64::try_from(value.clone()).map_err(|error| error.to_string())?;
+        if !float.is_finite() {
+            return Err("gives a number that is infinite or not a number".to_owned());
+        }
+        float.to_string()
+    };
+    Number::parse(&text).map(Value::Number).map_err(|error| error.to_string())
+}

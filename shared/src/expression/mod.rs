@@ -1,0 +1,247 @@
+//! Expressions: what a person writes to filter and map.
+//!
+//! Jinja expressions, evaluated by the `minijinja` crate: strict about unknown names, bounded in steps and size, with
+//! no I/O and no clock but the event's. The same event gives the same result.
+
+mod data;
+mod scope;
+
+use std::sync::LazyLock;
+
+use minijinja::{Environment, ErrorKind, UndefinedBehavior};
+
+pub use self::scope::Scope;
+use crate::value::Value;
+
+/// How many steps of the engine an expression may take. A mapping takes tens; a loop that would not end is stopped
+/// within 2 ms.
+const FUEL: u64 = 50_000;
+
+/// How large an expression's text may be, in bytes.
+const MAX_SOURCE_BYTES: usize = 8_192;
+
+/// How large a result may be, in bytes of JSON.
+const MAX_RESULT_BYTES: usize = 400_000;
+
+static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut engine = Environment::new();
+    engine.set_undefined_behavior(UndefinedBehavior::Strict);
+    engine.set_fuel(Some(FUEL));
+    engine
+});
+
+/// A compiled expression.
+#[derive(Debug)]
+pub struct Expression {
+    source: String,
+    compiled: minijinja::Expression<'static, 'static>,
+    names: Vec<String>,
+}
+
+/// Why an expression cannot be compiled or evaluated, with the mend where one is known.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ExpressionError {
+    /// One sentence for the person who wrote the expression.
+    pub message: String,
+}
+
+impl ExpressionError {
+    fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into() }
+    }
+}
+
+impl Expression {
+    /// Compiles an expression. Names that no event has (`afer.email`) are refused here, with the nearest that exists.
+    pub fn compile(source: &str) -> Result<Self, ExpressionError> {
+        if source.len() > MAX_SOURCE_BYTES {
+            return Err(ExpressionError::new(format!(
+                "the expression is {} bytes long; at most {MAX_SOURCE_BYTES} are allowed",
+                source.len()
+            )));
+        }
+        let compiled = ENGINE
+            .compile_expression_owned(source.to_owned())
+            .map_err(|error| ExpressionError::new(format!("`{source}` is not an expression: {}", describe(&error))))?;
+        let mut names: Vec<String> = compiled.undeclared_variables(true).into_iter().collect();
+        names.sort_unstable();
+        for name in &names {
+            let root = name.split('.').next().unwrap_or(name);
+            // Functions such as `range` are globals of the engine.
+            let is_global = ENGINE.globals().any(|(global, _)| global == root);
+            if !Scope::NAMES.contains(&root) && !is_global {
+                return Err(ExpressionError::new(format!(
+                    "`{source}` uses `{root}`, which no event has{}; there are {}",
+                    scope::suggestion(root, Scope::NAMES.iter().copied()),
+                    Scope::NAMES.join(", ")
+                )));
+            }
+        }
+        Ok(Self { source: source.to_owned(), compiled, names })
+    }
+
+    /// The text that was compiled.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Whether the expression looks at `name`, one of [`Scope::NAMES`].
+    pub fn uses(&self, name: &str) -> bool {
+        self.names.iter().any(|used| used.split('.').next() == Some(name))
+    }
+
+    /// Evaluates to a value; a number stays a number.
+    pub fn evaluate(&self, scope: &Scope) -> Result<Value, ExpressionError> {
+        let result = self.compiled.eval(scope.context()).map_err(|error| self.explain(&error, scope))?;
+        if result.is_undefined() {
+            return Err(self.missing(scope));
+        }
+        let mut budget = MAX_RESULT_BYTES;
+        data::from_engine(&result, &mut budget).map_err(|reason| self.error(&reason))
+    }
+
+    /// Evaluates to true or false; anything else is a mistake in the filter.
+    pub fn matches(&self, scope: &Scope) -> Result<bool, ExpressionError> {
+        match self.evaluate(scope)? {
+            Value::Bool(matches) => Ok(matches),
+            other => Err(self.error(&format!(
+                "gives {}, but a filter has to be true or false; compare it with something, such as `{} == 'x'`",
+                other.kind(),
+                self.source
+            ))),
+        }
+    }
+
+    fn error(&self, reason: &str) -> ExpressionError {
+        ExpressionError::new(format!("`{}` {reason}", self.source))
+    }
+
+    fn explain(&self, error: &minijinja::Error, scope: &Scope) -> ExpressionError {
+        match error.kind() {
+            ErrorKind::UndefinedError => self.missing(scope),
+            ErrorKind::OutOfFuel => {
+                self.error("takes too many steps; an expression has no room for long loops over large lists")
+            }
+            _ => self.error(&format!("failed: {}", describe(error))),
+        }
+    }
+
+    /// Names the first field that is not there, and the nearest that is.
+    fn missing(&self, scope: &Scope) -> ExpressionError {
+        match self.names.iter().find_map(|name| scope.why_missing(name)) {
+            Some(why) => self.error(&why),
+            None => self.error("uses a value that is not there; give it one with `| default('…')`"),
+        }
+    }
+}
+
+/// The engine's error in one line.
+fn describe(error: &minijinja::Error) -> String {
+    match error.detail() {
+        Some(detail) => detail.to_owned(),
+        None => error.kind().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        event::{ChangeEvent, Op, Origin},
+        key::Key,
+        position::Position,
+        time::Timestamp,
+    };
+
+    fn event(after: &str) -> ChangeEvent {
+        ChangeEvent {
+            id: "customers/1/5".into(),
+            source: "customers".into(),
+            op: Op::Update,
+            key: Key::single("id", "c-1"),
+            before: Some(Value::from_json(br#"{"plan":"free"}"#).unwrap()),
+            after: Some(Value::from_json(after.as_bytes()).unwrap()),
+            occurred_at: Timestamp::from_millis(1_700_000_000_000),
+            epoch: 1,
+            position: Position::parse("5").unwrap(),
+            origin: Origin::User,
+        }
+    }
+
+    const ROW: &str = r#"{"email":"Ada@Example.COM","plan":"pro","mrr_cents":12900,"big":12345678901234567890123456789012345678,"price":19.9,"exact":0.12345678901234567890,"tags":["a","b"],"none":null,"address":{"city":"Bern"}}"#;
+
+    fn evaluate(expression: &str) -> Result<String, String> {
+        let scope = Scope::of(&event(ROW));
+        Expression::compile(expression)
+            .and_then(|expression| expression.evaluate(&scope))
+            .map(|value| value.to_json())
+            .map_err(|error| error.message)
+    }
+
+    #[test]
+    fn results_keep_their_type() {
+        for (expression, result) in [
+            ("after.email | lower", r#""ada@example.com""#),
+            ("after.plan | upper", r#""PRO""#),
+            ("after.mrr_cents / 100", "129"),
+            ("after.mrr_cents", "12900"),
+            ("after.price", "19.9"),
+            ("after.big", "12345678901234567890123456789012345678"),
+            ("after.exact", "0.12345678901234567890"),
+            ("after.tags", r#"["a","b"]"#),
+            ("after.tags | join(', ')", r#""a, b""#),
+            ("after.none", "null"),
+            ("after.address", r#"{"city":"Bern"}"#),
+            ("after.address.city", r#""Bern""#),
+            ("before.plan != after.plan", "true"),
+            ("op", r#""update""#),
+            ("source ~ '/' ~ op", r#""customers/update""#),
+            ("occurred_at", "1700000000000"),
+            ("after.nickname | default('none')", r#""none""#),
+            ("'yes' if after.plan == 'pro' else 'no'", r#""yes""#),
+            ("key.id", r#""c-1""#),
+        ] {
+            assert_eq!(evaluate(expression).as_deref(), Ok(result), "{expression}");
+        }
+    }
+
+    #[test]
+    fn mistakes_get_their_place_and_mend() {
+        for (expression, part) in [
+            ("afer.email", "`afer`, which no event has; did you mean `after`?"),
+            ("after.emial", "`after` has no field `emial`; did you mean `email`?"),
+            ("after.address.town", "`after.address` has no field `town`"),
+            ("after.none.deep", "`after.none` is null"),
+            ("after.email | lowwer", "lowwer"),
+            ("after.email |", "is not an expression"),
+            ("after.exact * 2", "failed"),
+            ("range(10000000) | list", "failed"),
+        ] {
+            let error = evaluate(expression).unwrap_err();
+            assert!(error.contains(part), "{expression}: {error}");
+        }
+        assert!(Expression::compile(&"1 + ".repeat(3_000)).is_err());
+    }
+
+    #[test]
+    fn bombs_are_stopped() {
+        for bomb in [
+            "range(9999) | map('string') | map('upper') | map('lower') | map('upper') | map('lower') | join",
+            "('x' * 90000000)",
+            "[[1] * 9999] * 9999",
+        ] {
+            assert!(evaluate(bomb).is_err(), "{bomb}");
+        }
+    }
+
+    #[test]
+    fn a_filter_is_true_or_false() {
+        let scope = Scope::of(&event(ROW));
+        let filter = Expression::compile("after.plan == 'pro' and after.mrr_cents > 100").unwrap();
+        assert_eq!(filter.matches(&scope), Ok(true));
+        let error = Expression::compile("after.plan").unwrap().matches(&scope).unwrap_err();
+        assert!(error.message.contains("gives text, but a filter has to be true or false"), "{error}");
+        assert!(filter.uses("after") && !filter.uses("before"));
+    }
+}
