@@ -124,7 +124,7 @@ mod tests {
     fn every_problem_is_reported_at_once() {
         let environment = |name: &str| match name {
             "LANES" => Some("0".to_owned()),
-            "SOURCES" => Some("{".to_owned()),
+            "SOURCES" => Some("[".to_owned()),
             "REGION" => Some("eu-central-1".to_owned()),
             _ => None,
         };
@@ -140,7 +140,7 @@ mod tests {
             "the function's environment has 3 problem(s):\n  \
              STREAM: is not set; set it to the backbone's name\n  \
              LANES: is \"0\"; set it to a number from 1 to 1024\n  \
-             SOURCES: is not the JSON expected (EOF while parsing an object at line 1 column 1); an example: [\"a\"]"
+             SOURCES: is not the JSON expected (EOF while parsing a list at line 1 column 1); an example: [\"a\"]"
         );
     }
 }

@@ -91,6 +91,13 @@ pub enum Payload {
     Text(String),
     /// Other bytes, in base64.
     Base64(String),
+    /// Bytes that are too many for the table: an object in S3.
+    Object {
+        /// The bucket.
+        bucket: String,
+        /// The object's key.
+        key: String,
+    },
 }
 
 impl Payload {
@@ -102,11 +109,12 @@ impl Payload {
         }
     }
 
-    /// The bytes again; `None` where the base64 was tampered with.
+    /// The bytes again; `None` where they are in S3, or the base64 was tampered with.
     pub fn bytes(&self) -> Option<Vec<u8>> {
         match self {
             Self::Text(text) => Some(text.clone().into_bytes()),
             Self::Base64(text) => base64_simd::STANDARD.decode_to_vec(text).ok(),
+            Self::Object { .. } => None,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! [`ledger`]) know neither AWS nor HTTP. What touches the world is reached through the narrow traits in [`ports`];
 //! [`aws`] and [`http`] implement them, [`testing`] has in-memory ones that keep the same contracts.
 
+pub mod aws;
 pub mod batch;
 pub mod config;
 pub mod delivery;
@@ -13,10 +14,12 @@ pub mod expression;
 pub mod failure;
 pub mod frame;
 pub mod key;
+pub mod lambda;
 pub mod lane;
 pub mod ledger;
 pub mod ports;
 pub mod position;
+pub mod telemetry;
 pub mod testing;
 pub mod time;
 pub mod value;

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 
 use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 
-pub use self::scope::Scope;
+pub use self::scope::{Scope, suggestion};
 use crate::value::Value;
 
 /// How many steps of the engine an expression may take. A mapping takes tens; a loop that would not end is stopped

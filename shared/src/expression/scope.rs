@@ -78,7 +78,7 @@ impl Scope {
 }
 
 /// `; did you mean …?` with the nearest known name, where one is near.
-pub(crate) fn suggestion<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+pub fn suggestion<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     known
         .map(|other| (strsim::damerau_levenshtein(name, other), other))
         .filter(|(distance, other)| *distance <= 1 + other.len().min(name.len()) / 4)

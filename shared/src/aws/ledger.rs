@@ -1,0 +1,168 @@
+//! The ledger's table.
+//!
+//! Key `id`. A row's item holds the order of its newest live event as `epoch` (N) and `position` (S, see
+//! [`Position::sortable`]: Kinesis positions have 56 digits, DynamoDB numbers end at 38).
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::{
+    Client,
+    operation::put_item::PutItemError,
+    types::{AttributeValue, KeysAndAttributes, ReturnValue},
+};
+use futures_util::future::try_join_all;
+
+use super::{failed, malformed};
+use crate::{
+    event::Order,
+    ledger::{Entry, LedgerKey, Written},
+    ports::{Ledger, PortError},
+    position::Position,
+    time::{Clock, SystemClock, Timestamp},
+};
+
+/// How many keys a `BatchGetItem` takes (DynamoDB API reference).
+const BATCH: usize = 100;
+
+/// How often keys that DynamoDB left unprocessed are asked for again.
+const UNPROCESSED_TRIES: u32 = 6;
+
+const READ: &str = "dynamodb:BatchGetItem";
+
+/// The ledger's table.
+#[derive(Clone, Debug)]
+pub struct LedgerTable {
+    client: Client,
+    table: String,
+}
+
+impl LedgerTable {
+    /// The table of this name.
+    pub fn new(client: &Client, table: &str) -> Self {
+        Self { client: client.clone(), table: table.to_owned() }
+    }
+
+    async fn read_batch(&self, keys: &[LedgerKey]) -> Result<Vec<(LedgerKey, Entry)>, PortError> {
+        let by_text: HashMap<&str, &LedgerKey> = keys.iter().map(|key| (key.as_str(), key)).collect();
+        let items =
+            by_text.keys().map(|text| HashMap::from([("id".to_owned(), AttributeValue::S((*text).to_owned()))]));
+        let request = KeysAndAttributes::builder().consistent_read(true).set_keys(Some(items.collect())).build();
+        let mut waiting = Some(request.map_err(|error| failed(READ, &error))?);
+        let mut entries = Vec::with_capacity(keys.len());
+        let mut tries = 0;
+        while let Some(request) = waiting.take() {
+            let answer = self.client.batch_get_item().request_items(&self.table, request).send().await;
+            let answer = answer.map_err(|error| failed(READ, &error))?;
+            for item in answer.responses.into_iter().flat_map(HashMap::into_values).flatten() {
+                let text = item.get("id").and_then(|id| id.as_s().ok()).ok_or_else(|| malformed(READ, "no id"))?;
+                if let Some(key) = by_text.get(text.as_str()) {
+                    entries.push(((*key).clone(), entry(&item).ok_or_else(|| malformed(READ, text))?));
+                }
+            }
+            waiting = answer.unprocessed_keys.and_then(|mut keys| keys.remove(&self.table));
+            if waiting.is_some() {
+                tries += 1;
+                if tries > UNPROCESSED_TRIES {
+                    let reason = "keys were left unprocessed again and again: the table is throttled".to_owned();
+                    return Err(PortError { operation: READ, reason });
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(25) * 2_u32.pow(tries)).await;
+            }
+        }
+        Ok(entries)
+    }
+
+    fn attempt_key(delivery_id: &str) -> AttributeValue {
+        AttributeValue::S(format!("#attempt#{}", crate::digest::hex(delivery_id.as_bytes())))
+    }
+}
+
+impl Ledger for LedgerTable {
+    async fn read(&self, keys: &[LedgerKey]) -> Result<HashMap<LedgerKey, Entry>, PortError> {
+        let batches = try_join_all(keys.chunks(BATCH).map(|batch| self.read_batch(batch))).await?;
+        Ok(batches.into_iter().flatten().collect())
+    }
+
+    async fn write(&self, key: &LedgerKey, entry: &Entry) -> Result<Written, PortError> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item(key, entry)))
+            .condition_expression(
+                "attribute_not_exists(id) OR epoch < :epoch OR (epoch = :epoch AND #position < :position)",
+            )
+            .expression_attribute_names("#position", "position")
+            .expression_attribute_values(":epoch", AttributeValue::N(entry.order.epoch.to_string()))
+            .expression_attribute_values(":position", AttributeValue::S(entry.order.position.sortable()));
+        match put.send().await {
+            Ok(_) => Ok(Written::Yes),
+            Err(error) if error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) => {
+                Ok(Written::Superseded)
+            }
+            Err(error) => Err(failed("dynamodb:PutItem", &error)),
+        }
+    }
+
+    async fn begin_attempt(&self, delivery_id: &str) -> Result<u32, PortError> {
+        const OPERATION: &str = "dynamodb:UpdateItem";
+        let forget = (SystemClock.now() + crate::ledger::APPEND_MEMORY).seconds();
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("id", Self::attempt_key(delivery_id))
+            .update_expression("ADD attempts :one SET expires_at = :forget")
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+            .expression_attribute_values(":forget", AttributeValue::N(forget.to_string()))
+            .return_values(ReturnValue::UpdatedNew)
+            .send()
+            .await
+            .map_err(|error| failed(OPERATION, &error))?;
+        let attempts = answer.attributes.as_ref().and_then(|item| number(item, "attempts"));
+        attempts.ok_or_else(|| malformed(OPERATION, delivery_id))
+    }
+
+    async fn end_attempt(&self, delivery_id: &str) -> Result<(), PortError> {
+        let delete = self.client.delete_item().table_name(&self.table).key("id", Self::attempt_key(delivery_id));
+        delete.send().await.map(drop).map_err(|error| failed("dynamodb:DeleteItem", &error))
+    }
+}
+
+fn item(key: &LedgerKey, entry: &Entry) -> HashMap<String, AttributeValue> {
+    let mut item = HashMap::from([
+        ("id".to_owned(), AttributeValue::S(key.as_str().to_owned())),
+        ("epoch".to_owned(), AttributeValue::N(entry.order.epoch.to_string())),
+        ("position".to_owned(), AttributeValue::S(entry.order.position.sortable())),
+        ("recorded_at".to_owned(), AttributeValue::N(entry.recorded_at.millis().to_string())),
+    ]);
+    let mut text = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            item.insert(name.to_owned(), AttributeValue::S(value));
+        }
+    };
+    text("digest", entry.digest.clone());
+    text("destination_key", entry.destination_key.clone());
+    text("past", (!entry.past.is_empty()).then(|| serde_json::to_string(&entry.past).unwrap_or_default()));
+    if let Some(at) = entry.expires_at {
+        item.insert("expires_at".to_owned(), AttributeValue::N(at.seconds().to_string()));
+    }
+    item
+}
+
+fn entry(item: &HashMap<String, AttributeValue>) -> Option<Entry> {
+    let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
+    let past = text("past").map_or_else(|| Ok(Vec::new()), |past| serde_json::from_str(past)).ok()?;
+    Some(Entry {
+        order: Order { epoch: number(item, "epoch")?, position: Position::from_sortable(text("position")?).ok()? },
+        recorded_at: Timestamp::from_millis(number(item, "recorded_at")?),
+        digest: text("digest").cloned(),
+        destination_key: text("destination_key").cloned(),
+        past,
+        expires_at: number::<i64>(item, "expires_at").map(|seconds| Timestamp::from_millis(seconds * 1_000)),
+    })
+}
+
+fn number<N: std::str::FromStr>(item: &HashMap<String, AttributeValue>, name: &str) -> Option<N> {
+    item.get(name).and_then(|value| value.as_n().ok()).and_then(|text| text.parse().ok())
+}
