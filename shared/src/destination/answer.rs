@@ -1,0 +1,208 @@
+//! What a vendor's answer means for each delivery of a request.
+
+use std::collections::HashMap;
+
+use super::{
+    descriptor::{Reading, TraceReading},
+    operation::{Operation, Parcel, trace_of},
+    status::{Class, classify, of_status},
+    template::text_of,
+};
+use crate::{
+    delivery::Outcome,
+    failure::Answer,
+    ports::{HttpError, HttpResponse},
+    time::Timestamp,
+    value::Value,
+};
+
+/// What an answer says about one delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// It ended so.
+    Ended(Outcome),
+    /// The vendor rejected the request as a whole and does not say for whose sake: each delivery has to be sent in a
+    /// request of its own, in order, so that one bad record does not reject its neighbours.
+    SendAlone,
+}
+
+/// What happens to every delivery of a request that got no answer.
+///
+/// Whether the vendor has applied it is not known. A repeat is harmless for upserts; for appends it carries the same
+/// ids.
+pub fn unanswered(error: &HttpError) -> Outcome {
+    Outcome::Retry { reason: error.to_string() }
+}
+
+pub(super) fn read(
+    operation: &Operation<'_>,
+    parcels: &[Parcel<'_>],
+    response: &HttpResponse,
+    now: Timestamp,
+) -> Vec<Answered> {
+    let connector = operation.destination.connector;
+    let all = |answered: Answered| vec![answered; parcels.len()];
+    let reason = || {
+        let text = String::from_utf8_lossy(&response.body);
+        let words = connector.statuses.message.as_deref().and_then(|path| {
+            let body = Value::from_json(&response.body).ok()?;
+            at(&body, path)?.as_str().map(str::to_owned)
+        });
+        let words = words.unwrap_or_else(|| text.trim().chars().take(200).collect());
+        let moved = if (300..400).contains(&response.status) {
+            "; redirects are not followed: set the address that it points to"
+        } else {
+            ""
+        };
+        let colon = if words.is_empty() { "" } else { ": " };
+        format!("{} answered {}{colon}{words}{moved}", connector.name, response.status)
+    };
+    match classify(&connector.statuses, response, now) {
+        Class::Success => match &operation.prepared.request.answer {
+            Reading::Status => all(Answered::Ended(Outcome::Delivered { destination_key: None })),
+            Reading::Trace(paths) => by_trace(operation, parcels, response, paths),
+        },
+        Class::Retry => all(Answered::Ended(Outcome::Retry { reason: reason() })),
+        Class::Throttled(until) => all(Answered::Ended(Outcome::Throttled { until, reason: reason() })),
+        Class::Unauthorised => all(Answered::Ended(Outcome::Unauthorised { reason: reason() })),
+        Class::Rejected if parcels.len() > 1 => all(Answered::SendAlone),
+        Class::Rejected => {
+            let answer = Answer::new(response.status, &String::from_utf8_lossy(&response.body));
+            all(Answered::Ended(Outcome::Rejected { reason: reason(), answer: Some(answer) }))
+        }
+    }
+}
+
+/// Reads lists of results and errors. Each parcel looks for its error, then for its result by trace, then by the match
+/// field's value, since vendors leave the trace out of results (HubSpot's documentation, "Multi-status errors").
+fn by_trace(
+    operation: &Operation<'_>,
+    parcels: &[Parcel<'_>],
+    response: &HttpResponse,
+    paths: &TraceReading,
+) -> Vec<Answered> {
+    let vendor = &operation.destination.connector.name;
+    let retry = |reason: String| Answered::Ended(Outcome::Retry { reason });
+    let Ok(body @ Value::Object(_)) = Value::from_json(&response.body) else {
+        let reason = format!("{vendor} answered {} with what is no JSON object", response.status);
+        return vec![retry(reason); parcels.len()];
+    };
+    let results = list(&body, &paths.results);
+    let errors = list(&body, &paths.errors);
+
+    let mut failed: HashMap<&str, &Value> = HashMap::new();
+    let mut nameless = Vec::new();
+    for error in errors {
+        let mut named = false;
+        for trace in list(error, &paths.error_traces).iter().filter_map(Value::as_str) {
+            failed.insert(trace, error);
+            named = true;
+        }
+        if !named {
+            nameless.push(error);
+        }
+    }
+    if let ([_], [result], []) = (parcels, results, errors) {
+        return vec![Answered::Ended(delivered(result, paths))];
+    }
+    let done = Done::of(operation, results, paths);
+    let mut untold = results.len();
+    let found: Vec<_> = parcels
+        .iter()
+        .map(|parcel| {
+            if let Some(error) = failed.get(trace_of(parcel.delivery).as_str()) {
+                return Some(Answered::Ended(of_error(operation, error, response, paths)));
+            }
+            let outcome = done.find(operation, parcel)?;
+            untold = untold.saturating_sub(1);
+            Some(Answered::Ended(outcome))
+        })
+        .collect();
+
+    // What is left has neither an error nor a result of its own.
+    let left = found.iter().filter(|answered| answered.is_none()).count();
+    let rest = if let [error, ..] = nameless.as_slice() {
+        // The vendor tells of failures, but not whose.
+        if parcels.len() == 1 {
+            Answered::Ended(of_error(operation, error, response, paths))
+        } else {
+            Answered::SendAlone
+        }
+    } else if failed.is_empty() && untold >= left {
+        // As many results as parcels and no error: all is done, but which result is whose cannot be told.
+        Answered::Ended(Outcome::Delivered { destination_key: None })
+    } else {
+        // Seen at HubSpot: a 2xx that lists neither results nor errors. Nothing was done, and nothing is wrong with the
+        // record, so it is tried again; an upsert that was done after all is harmless to repeat.
+        retry(format!("{vendor} answered {} and says nothing about this delivery", response.status))
+    };
+    found.into_iter().map(|answered| answered.unwrap_or_else(|| rest.clone())).collect()
+}
+
+/// What was done, by trace and by the match field's value.
+struct Done {
+    by_trace: HashMap<String, Outcome>,
+    by_match: HashMap<String, Outcome>,
+}
+
+impl Done {
+    fn of(operation: &Operation<'_>, results: &[Value], paths: &TraceReading) -> Self {
+        let mut done = Self { by_trace: HashMap::new(), by_match: HashMap::new() };
+        for result in results {
+            if let Some(trace) = at(result, &paths.result_trace).and_then(Value::as_str) {
+                done.by_trace.insert(trace.to_owned(), delivered(result, paths));
+            }
+            let matched = operation.prepared.match_field.as_deref().and_then(|name| {
+                at(result, &paths.result_fields).and_then(|fields| fields.get(name)).and_then(text_of)
+            });
+            if let Some(text) = matched {
+                done.by_match.insert(fold(&text), delivered(result, paths));
+            }
+        }
+        done
+    }
+
+    fn find(&self, operation: &Operation<'_>, parcel: &Parcel<'_>) -> Option<Outcome> {
+        let by_match = || self.by_match.get(&fold(&operation.matched(parcel)?));
+        self.by_trace.get(&trace_of(parcel.delivery)).or_else(by_match).cloned()
+    }
+}
+
+fn delivered(result: &Value, paths: &TraceReading) -> Outcome {
+    Outcome::Delivered { destination_key: at(result, &paths.result_key).and_then(text_of) }
+}
+
+/// Vendors give values back in their own spelling: HubSpot stores e-mail addresses in lower case.
+pub(super) fn fold(text: &str) -> String {
+    text.trim().to_lowercase()
+}
+
+fn of_error(operation: &Operation<'_>, error: &Value, response: &HttpResponse, paths: &TraceReading) -> Outcome {
+    let connector = operation.destination.connector;
+    let text = |path: &str| at(error, path).and_then(text_of).unwrap_or_default();
+    let (kind, words) = (text(&paths.error_kind), text(&paths.error_message));
+    let reason = format!("{} answered {} for this record: {kind}: {words}", connector.name, response.status);
+    let class = match text(&paths.error_status).parse::<u16>() {
+        Ok(status) if status >= 400 => of_status(&connector.statuses, status),
+        _ if paths.retry_kinds.contains(&kind) => Class::Retry,
+        _ => Class::Rejected,
+    };
+    match class {
+        Class::Unauthorised => Outcome::Unauthorised { reason },
+        Class::Rejected => Outcome::Rejected { reason, answer: Some(Answer::new(response.status, &error.to_json())) },
+        Class::Success | Class::Retry | Class::Throttled(_) => Outcome::Retry { reason },
+    }
+}
+
+/// The value at a path of names with dots between.
+fn at<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
+    path.split('.').try_fold(value, Value::get)
+}
+
+/// The list at a path; empty where there is none.
+fn list<'v>(value: &'v Value, path: &str) -> &'v [Value] {
+    match at(value, path) {
+        Some(Value::Array(items)) => items,
+        _ => &[],
+    }
+}

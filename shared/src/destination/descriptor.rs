@@ -1,0 +1,480 @@
+//! What a connector's file says, as data. [`super::load`] checks what a type cannot.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{
+    case::Case,
+    codec::Codec,
+    scalar::Scalar,
+    template::{Json, Text},
+};
+use crate::delivery::Step;
+
+/// A connector: what can be told to one vendor, and how.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Connector {
+    /// Its name in settings, and its file's.
+    pub slug: Spanned<String>,
+    /// The vendor's name, as people write it.
+    pub name: String,
+    /// One sentence: what it is good for.
+    pub summary: String,
+    /// What of the vendor is relied upon, and where it is written.
+    #[serde(default)]
+    pub facts: Vec<Fact>,
+    /// What a person sets for a destination, in the order of the form. Never a secret.
+    #[serde(default)]
+    pub settings: Vec<Setting>,
+    /// How requests prove who sends them.
+    pub auth: Auth,
+    /// How much the vendor takes.
+    #[serde(default)]
+    pub limits: Vec<Limit>,
+    /// How the vendor's status codes differ from the usual.
+    #[serde(default)]
+    pub statuses: Statuses,
+    /// What can be done.
+    pub actions: Vec<Action>,
+    /// The file's own tests.
+    #[serde(default)]
+    pub tests: Vec<Case>,
+}
+
+/// Something that the vendor does, and where it is written.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fact {
+    /// What it does.
+    pub says: String,
+    /// Where it is written: a page, a specification, a project's code.
+    pub source: String,
+    /// It was not found in the vendor's own specification or documentation.
+    #[serde(default)]
+    pub unverified: bool,
+}
+
+/// Something that a person sets.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Setting {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// What a form calls it.
+    pub label: String,
+    /// What it is for.
+    pub help: String,
+    /// What it may be.
+    pub r#type: SettingType,
+    /// There is no destination without it.
+    #[serde(default)]
+    pub required: bool,
+    /// What it is where nobody sets it.
+    pub default: Option<Spanned<Scalar>>,
+    /// All that it may be, for [`SettingType::Choice`].
+    #[serde(default)]
+    pub choices: Vec<String>,
+    /// The least, for [`SettingType::Number`].
+    pub min: Option<i64>,
+    /// The most, for [`SettingType::Number`].
+    pub max: Option<i64>,
+    /// Values that look right and are not, each with the reason and what to set instead.
+    #[serde(default)]
+    pub refused: BTreeMap<String, String>,
+}
+
+/// What a setting may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SettingType {
+    /// Any text that is not empty.
+    Text,
+    /// An address: https, or http on the same machine.
+    Url,
+    /// A whole number.
+    Number,
+    /// True or false.
+    Boolean,
+    /// One of a few.
+    Choice,
+}
+
+/// How requests prove who sends them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Auth {
+    /// They do not.
+    None,
+    /// The secret in `Authorization: Bearer …`.
+    Bearer {
+        /// What the secret is and where the vendor shows it.
+        help: String,
+    },
+    /// The secret in a header of the vendor's own.
+    Header {
+        /// The header's name, in lower case.
+        header: String,
+        /// What stands before the secret.
+        #[serde(default)]
+        prefix: String,
+        /// What the secret is and where the vendor shows it.
+        help: String,
+    },
+    /// A signature made with the secret.
+    Signature {
+        /// How it is made.
+        codec: Codec,
+        /// Without a secret nothing is signed; otherwise it is an error.
+        #[serde(default)]
+        optional: bool,
+        /// What the secret is.
+        help: String,
+    },
+}
+
+/// So many requests in so much time.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limit {
+    /// How many requests.
+    pub requests: u64,
+    /// In how many seconds.
+    pub seconds: u64,
+    /// For whom: a plan, a kind of app.
+    pub scope: String,
+    /// Where it is written.
+    pub source: String,
+    /// It was not found in the vendor's own specification or documentation.
+    #[serde(default)]
+    pub unverified: bool,
+}
+
+/// How status codes are read. Without a word here: 2xx is success; 408, 425, 429, 5xx and 3xx are tried again; 401 is
+/// unauthorised; any other 4xx is a rejection.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Statuses {
+    /// The credentials, or this whole sender, are not accepted: the destination pauses, nothing is lost. 401 always is.
+    pub unauthorised: Vec<Spanned<u16>>,
+    /// Nothing is wrong with the data: try again.
+    pub retry: Vec<Spanned<u16>>,
+    /// Where in an error's JSON the vendor's words are: names with dots between.
+    pub message: Option<String>,
+}
+
+/// Something that can be done at the vendor.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Action {
+    /// Its name in a pipeline.
+    pub name: Spanned<String>,
+    /// What a form calls it.
+    pub label: String,
+    /// What it does.
+    pub help: String,
+    /// Whether repeats replace or add.
+    pub mode: Mode,
+    /// The field by which the vendor tells rows: its name, or a setting that has it.
+    pub match_field: Option<Spanned<Text>>,
+    /// How the mapped fields' values are written.
+    #[serde(default)]
+    pub values: Values,
+    /// The fields that the vendor knows.
+    #[serde(default)]
+    pub fields: Vec<Field>,
+    /// Fields of any other name may be mapped too.
+    #[serde(default)]
+    pub other_fields: bool,
+    /// The request for [`Step::Apply`].
+    pub request: Request,
+    /// What can be done with a row that is gone or has left the filter.
+    #[serde(default)]
+    pub removals: Removals,
+}
+
+/// Whether repeats replace or add.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// The row is created, or its fields replaced: the last one counts.
+    Upsert,
+    /// An event, a message: every one counts.
+    Append,
+}
+
+/// How values of mapped fields are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Values {
+    /// As they are.
+    #[default]
+    Json,
+    /// As text, null as the empty text; a list or an object cannot be sent.
+    Text,
+}
+
+/// A field that the vendor knows.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Field {
+    /// The vendor's name.
+    pub name: String,
+    /// What a form calls it.
+    pub label: String,
+    /// What the vendor takes.
+    pub r#type: FieldType,
+    /// The vendor refuses a row without it.
+    #[serde(default)]
+    pub required: bool,
+    /// What it is.
+    pub help: String,
+    /// A value that the vendor takes.
+    pub example: String,
+}
+
+/// What the vendor takes in a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FieldType {
+    /// Text.
+    Text,
+    /// An e-mail address.
+    Email,
+    /// A telephone number.
+    Phone,
+    /// An address on the web.
+    Url,
+    /// A number.
+    Number,
+    /// True or false.
+    Boolean,
+    /// A point in time.
+    Time,
+}
+
+/// The requests of the removing steps.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Removals {
+    /// For [`Step::Archive`].
+    pub archive: Option<Request>,
+    /// For [`Step::Delete`].
+    pub delete: Option<Request>,
+}
+
+/// One HTTP request for some deliveries.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The address.
+    pub url: Spanned<Text>,
+    /// `single`, `array` or `ndjson`: how items become a body.
+    pub shape: Spanned<Text>,
+    /// The most items in a request.
+    pub count: Spanned<Text>,
+    /// The most bytes in a body.
+    pub bytes: usize,
+    /// What stands around the items of an array.
+    pub envelope: Option<Spanned<Json>>,
+    /// One delivery.
+    pub item: Spanned<Json>,
+    /// How the answer is read.
+    #[serde(default)]
+    pub answer: Reading,
+}
+
+/// The method of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+#[expect(missing_docs, reason = "they are HTTP's own names")]
+pub enum Method {
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+impl Method {
+    /// The name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// How items become a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// The one item is the body.
+    Single,
+    /// A JSON array, in an envelope if there is one.
+    Array,
+    /// A line of JSON for each, each ended by a line feed.
+    Ndjson,
+}
+
+impl Shape {
+    /// The shape of a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "single" => Some(Self::Single),
+            "array" => Some(Self::Array),
+            "ndjson" => Some(Self::Ndjson),
+            _ => None,
+        }
+    }
+}
+
+/// How a success's body is read.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Reading {
+    /// It is not: the status counts for all items.
+    #[default]
+    Status,
+    /// It lists what was done and what failed, each named by the `{trace}` that it was sent with.
+    Trace(Box<TraceReading>),
+}
+
+/// Where an answer says what became of each item. Paths are names with dots between.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TraceReading {
+    /// The list of what was done.
+    pub results: String,
+    /// The list of what failed.
+    pub errors: String,
+    /// In a result: the trace.
+    pub result_trace: String,
+    /// In a result: the object with the fields, among them the match field.
+    pub result_fields: String,
+    /// In a result: the vendor's own id of the row.
+    pub result_key: String,
+    /// In an error: the list of traces.
+    pub error_traces: String,
+    /// In an error: the vendor's words.
+    pub error_message: String,
+    /// In an error: the HTTP status that it would have had alone, where it is a number.
+    pub error_status: String,
+    /// In an error: its kind.
+    pub error_kind: String,
+    /// Kinds that are tried again. Any other kind is a rejection.
+    pub retry_kinds: Vec<String>,
+}
+
+/// Why a pipeline would remove a row at the destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// It was deleted at the source: `on_delete`.
+    Deleted,
+    /// It has left the filter, and is still there at the source: `on_leave`.
+    Left,
+}
+
+impl Connector {
+    /// An action by its name.
+    pub fn action(&self, name: &str) -> Option<&Action> {
+        self.actions.iter().find(|action| action.name() == name)
+    }
+
+    /// Whether nothing can be sent without a secret.
+    pub const fn needs_secret(&self) -> bool {
+        !matches!(self.auth, Auth::None | Auth::Signature { optional: true, .. })
+    }
+
+    /// Its name in settings.
+    pub fn slug(&self) -> &str {
+        self.slug.as_ref()
+    }
+}
+
+impl Setting {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.name.as_ref()
+    }
+}
+
+impl Action {
+    /// Its name in a pipeline.
+    pub fn name(&self) -> &str {
+        self.name.as_ref()
+    }
+
+    /// A field that the vendor knows, by its name.
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// The request of a step; `None` where the action cannot do it, and for [`Step::Keep`], which sends nothing.
+    pub fn request(&self, step: Step) -> Option<&Request> {
+        match step {
+            Step::Apply => Some(&self.request),
+            Step::Archive => self.removals.archive.as_ref(),
+            Step::Delete => self.removals.delete.as_ref(),
+            Step::Keep => None,
+        }
+    }
+
+    /// Whether a pipeline may ask for this step when a row is deleted or leaves the filter; otherwise why not, and what
+    /// to write instead.
+    pub fn permits(&self, cause: Cause, step: Step) -> Result<(), String> {
+        if matches!(step, Step::Apply | Step::Keep) || self.request(step).is_some() {
+            return Ok(());
+        }
+        let name = self.name();
+        let (setting, nothing) = match cause {
+            Cause::Deleted => ("on_delete", "ignore"),
+            Cause::Left => ("on_leave", "keep"),
+        };
+        let wanted = if step == Step::Archive { "archive" } else { "delete" };
+        if self.mode == Mode::Append {
+            // That a row has left the filter is no event: the row is still there.
+            let event = if cause == Cause::Deleted { "\"send\" (the delete is an event of its own) or " } else { "" };
+            return Err(format!(
+                "the action {name} sends events and keeps no row at the destination, so there is nothing to {wanted}; \
+                 write {setting} = {event}\"{nothing}\""
+            ));
+        }
+        let can = |step: Step, name: &'static str| if self.request(step).is_some() { name } else { "" };
+        let (archive, delete) = (can(Step::Archive, " or \"archive\""), can(Step::Delete, " or \"delete\""));
+        Err(format!("the action {name} cannot {wanted}; write {setting} = \"{nothing}\"{archive}{delete}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::destination::connector;
+
+    #[test]
+    fn removals_are_permitted_where_they_mean_something() {
+        let contact = connector("hubspot").unwrap().action("upsert_contact").unwrap();
+        let event = connector("webhook").unwrap().action("send").unwrap();
+        for action in [contact, event] {
+            assert_eq!(action.permits(Cause::Left, Step::Keep), Ok(()));
+            assert_eq!(action.permits(Cause::Deleted, Step::Keep), Ok(()));
+        }
+        assert_eq!(contact.permits(Cause::Left, Step::Archive), Ok(()));
+        assert_eq!(contact.permits(Cause::Deleted, Step::Archive), Ok(()));
+        let refused = contact.permits(Cause::Deleted, Step::Delete).unwrap_err();
+        assert!(refused.ends_with(r#"write on_delete = "ignore" or "archive""#), "{refused}");
+        let refused = contact.permits(Cause::Left, Step::Delete).unwrap_err();
+        assert!(refused.ends_with(r#"write on_leave = "keep" or "archive""#), "{refused}");
+        for step in [Step::Archive, Step::Delete] {
+            let refused = event.permits(Cause::Deleted, step).unwrap_err();
+            assert!(refused.ends_with(r#"write on_delete = "send" (the delete is an event of its own) or "ignore""#));
+            let refused = event.permits(Cause::Left, step).unwrap_err();
+            assert!(refused.ends_with(r#"write on_leave = "keep""#), "{refused}");
+        }
+    }
+}

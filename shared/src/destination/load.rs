@@ -1,0 +1,365 @@
+//! Reads a connector's file, and finds what is wrong with it.
+
+use std::{collections::HashSet, ops::Range};
+
+use toml::Spanned;
+
+use super::{
+    configure::{Problem, check_setting},
+    descriptor::{Action, Connector, Mode, Reading, Request, Setting, SettingType, Shape},
+    nearest::did_you_mean,
+    template::{Placeholder, Text},
+};
+use crate::delivery::Step;
+
+/// A mistake in a connector's file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}:{column}: {reason}; {mend}")]
+pub struct DescriptorError {
+    /// The file.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub reason: String,
+    /// What to do.
+    pub mend: String,
+}
+
+/// A mistake, and the bytes of the file in which it is.
+struct Mistake {
+    at: Range<usize>,
+    reason: String,
+    mend: String,
+}
+
+impl Mistake {
+    fn new(at: Range<usize>, reason: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { at, reason: reason.into(), mend: mend.into() }
+    }
+}
+
+impl Connector {
+    /// Reads a connector's file.
+    pub fn parse(file: &str, text: &str) -> Result<Self, DescriptorError> {
+        toml::from_str(text).map_err(|error| of_toml(&error)).and_then(checked(file)).map_err(|mistake| {
+            let before = text.get(..mistake.at.start.min(text.len())).unwrap_or_default();
+            let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+            DescriptorError {
+                file: file.to_owned(),
+                line: before.matches('\n').count() + 1,
+                column: before[line_start..].chars().count() + 1,
+                reason: mistake.reason,
+                mend: mistake.mend,
+            }
+        })
+    }
+}
+
+/// A mistake that parsing found. Messages of this crate's own types have the mend on their second line.
+fn of_toml(error: &toml::de::Error) -> Mistake {
+    let at = error.span().unwrap_or_default();
+    let message = error.message();
+    if let Some((reason, mend)) = message.split_once('\n') {
+        return Mistake::new(at, reason, mend);
+    }
+    // serde's words: "unknown field `x`, expected one of `a`, `b`", "unknown variant …", "missing field `x`".
+    let mut names = message.split('`').skip(1).step_by(2);
+    let mend = match (message.split_whitespace().next(), names.next()) {
+        (Some("unknown"), Some(unknown)) => did_you_mean(unknown, names).unwrap_or_else(|| "take it away".to_owned()),
+        (Some("missing"), Some(missing)) => format!("add `{missing} = …` to this table"),
+        _ => "see the other files in shared/destinations".to_owned(),
+    };
+    Mistake::new(at, message, mend)
+}
+
+fn checked(file: &str) -> impl FnOnce(Connector) -> Result<Connector, Mistake> {
+    move |connector| {
+        let stem = file.strip_suffix(".toml").unwrap_or(file);
+        if connector.slug() != stem {
+            return Err(Mistake::new(
+                connector.slug.span(),
+                format!("the slug {:?} is not the file's name", connector.slug()),
+                format!("write slug = {stem:?}, or rename the file"),
+            ));
+        }
+        unique("setting", connector.settings.iter().map(|setting| &setting.name))?;
+        unique("action", connector.actions.iter().map(|action| &action.name))?;
+        connector.settings.iter().try_for_each(setting)?;
+        for status in connector.statuses.unauthorised.iter().chain(&connector.statuses.retry) {
+            if !(400..500).contains(status.get_ref()) {
+                return Err(Mistake::new(
+                    status.span(),
+                    format!("{} is no 4xx status", status.get_ref()),
+                    "list 4xx only: how others are read is the same everywhere",
+                ));
+            }
+        }
+        connector.actions.iter().try_for_each(|each| action(&connector, each))?;
+        Ok(connector)
+    }
+}
+
+fn unique<'a>(what: &str, names: impl Iterator<Item = &'a Spanned<String>>) -> Result<(), Mistake> {
+    let mut seen = HashSet::new();
+    for name in names {
+        if !seen.insert(name.get_ref()) {
+            return Err(Mistake::new(
+                name.span(),
+                format!("there are two {what}s named {:?}", name.get_ref()),
+                "give one another name",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn setting(setting: &Setting) -> Result<(), Mistake> {
+    let at = setting.name.span();
+    if (setting.r#type == SettingType::Choice) == setting.choices.is_empty() {
+        return Err(Mistake::new(
+            at,
+            "choices are for the type \"choice\", and it needs some",
+            "add or remove choices",
+        ));
+    }
+    if let Some(default) = &setting.default {
+        if setting.required {
+            return Err(Mistake::new(
+                default.span(),
+                "what has a default need not be set",
+                "take away `required` or `default`",
+            ));
+        }
+        let text = &default.get_ref().0;
+        check_setting(setting, text)
+            .map_err(|Problem { reason, mend, .. }| Mistake::new(default.span(), reason, mend))?;
+    }
+    Ok(())
+}
+
+fn action(connector: &Connector, action: &Action) -> Result<(), Mistake> {
+    if let Some(field) = &action.match_field {
+        only_settings(connector, field)?;
+    }
+    match (action.mode, &action.match_field) {
+        (Mode::Upsert, None) => {
+            return Err(Mistake::new(
+                action.name.span(),
+                "an upsert has to match rows",
+                "add `match_field`, the field by which the vendor tells rows",
+            ));
+        }
+        (Mode::Append, _) if action.removals.archive.is_some() || action.removals.delete.is_some() => {
+            return Err(Mistake::new(
+                action.name.span(),
+                "what was appended is not removed",
+                "take away `removals`: a delete is sent as an event",
+            ));
+        }
+        _ => {}
+    }
+    let steps = [Step::Apply, Step::Archive, Step::Delete];
+    steps.into_iter().filter_map(|step| action.request(step)).try_for_each(|each| request(connector, action, each))
+}
+
+fn request(connector: &Connector, action: &Action, request: &Request) -> Result<(), Mistake> {
+    only_settings(connector, &request.url)?;
+    let shapes = possible(connector, &request.shape)?;
+    for shape in &shapes {
+        if Shape::parse(shape).is_none() {
+            return Err(Mistake::new(
+                request.shape.span(),
+                format!("{shape:?} is no shape of a body"),
+                "write single, array or ndjson, or a choice setting whose choices are among them",
+            ));
+        }
+    }
+    for count in possible(connector, &request.count)? {
+        if !count.parse::<usize>().is_ok_and(|count| count > 0) {
+            return Err(Mistake::new(
+                request.count.span(),
+                format!("{count:?} is no count of items"),
+                "write a number from 1, or a number setting with min = 1",
+            ));
+        }
+    }
+    if let Some(envelope) = &request.envelope {
+        let placeholders = envelope.get_ref().placeholders();
+        for placeholder in &placeholders {
+            if **placeholder != Placeholder::Items {
+                setting_only(connector, placeholder, envelope.span())?;
+            }
+        }
+        let items = placeholders.iter().filter(|placeholder| ***placeholder == Placeholder::Items).count();
+        if items != 1 || shapes != ["array"] {
+            return Err(Mistake::new(
+                envelope.span(),
+                "an envelope is for the shape \"array\", and has the items once",
+                r#"write the vendor's JSON with ["{items}"] where they belong"#,
+            ));
+        }
+    }
+    item(connector, action, request)
+}
+
+fn item(connector: &Connector, action: &Action, request: &Request) -> Result<(), Mistake> {
+    let at = request.item.span();
+    let placeholders = request.item.get_ref().placeholders();
+    for placeholder in &placeholders {
+        match placeholder {
+            Placeholder::Setting(_) => setting_only(connector, placeholder, at.clone())?,
+            Placeholder::Items => {
+                return Err(Mistake::new(at, "an item cannot contain {items}", "write {items} in the envelope"));
+            }
+            Placeholder::Match if action.match_field.is_none() => {
+                return Err(Mistake::new(at, "{match} without a match field", "add `match_field` to the action"));
+            }
+            _ => {}
+        }
+    }
+    if matches!(request.answer, Reading::Trace(_)) && !placeholders.contains(&&Placeholder::Trace) {
+        return Err(Mistake::new(
+            at,
+            "the answer is read by trace, but the item has none",
+            "put {trace} where the vendor takes it",
+        ));
+    }
+    Ok(())
+}
+
+fn only_settings(connector: &Connector, text: &Spanned<Text>) -> Result<(), Mistake> {
+    text.get_ref().placeholders().try_for_each(|placeholder| setting_only(connector, placeholder, text.span()))
+}
+
+fn setting_only(connector: &Connector, placeholder: &Placeholder, at: Range<usize>) -> Result<(), Mistake> {
+    let Placeholder::Setting(name) = placeholder else {
+        return Err(Mistake::new(at, "only settings are known here", "write {setting.<name>}"));
+    };
+    let Some(setting) = connector.settings.iter().find(|setting| setting.name() == name) else {
+        let known = connector.settings.iter().map(Setting::name);
+        let mend = did_you_mean(name, known).unwrap_or_else(|| format!("add a setting {name:?}"));
+        return Err(Mistake::new(at, format!("there is no setting {name:?}"), mend));
+    };
+    if setting.required || setting.default.is_some() {
+        return Ok(());
+    }
+    Err(Mistake::new(
+        at,
+        format!("the setting {name:?} may be absent"),
+        "give the setting a default, or make it required",
+    ))
+}
+
+/// All that a text can become: a literal, or what a setting may be.
+fn possible(connector: &Connector, text: &Spanned<Text>) -> Result<Vec<String>, Mistake> {
+    only_settings(connector, text)?;
+    let setting = match text.get_ref().whole() {
+        Some(Placeholder::Setting(name)) => connector.settings.iter().find(|setting| setting.name() == name),
+        _ => None,
+    };
+    let Some(setting) = setting else {
+        let literal = text.get_ref().render(&mut |_| Err(()));
+        return literal.map(|text| vec![text]).map_err(|()| {
+            Mistake::new(text.span(), "a setting has to stand alone here", "write \"{setting.<name>}\"")
+        });
+    };
+    Ok(match setting.r#type {
+        SettingType::Choice => setting.choices.clone(),
+        SettingType::Number => vec![setting.min.unwrap_or(i64::MIN).to_string()],
+        _ => vec![String::new()],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+slug = "example"
+name = "Example"
+summary = "An example."
+auth = "none"
+
+[[settings]]
+name = "url"
+label = "Address"
+help = "Where to."
+type = "url"
+required = true
+
+[[actions]]
+name = "send"
+label = "Send"
+help = "Sends."
+mode = "append"
+other_fields = true
+
+[actions.request]
+method = "POST"
+url = "{setting.url}/in"
+shape = "array"
+count = 10
+bytes = 1_000
+item = '{ "id": "{delivery.id}", "data": "{fields}" }'
+"#;
+
+    #[test]
+    fn a_good_file_is_read() {
+        let connector = Connector::parse("example.toml", GOOD).unwrap();
+        assert_eq!(connector.slug(), "example");
+        assert!(connector.action("send").is_some() && connector.action("sent").is_none());
+    }
+
+    #[test]
+    fn every_mistake_has_its_line_its_reason_and_its_mend() {
+        // What to replace in the good file, by what; then the line, and parts of the reason and of the mend.
+        for (good, bad, line, reason, mend) in [
+            ("label = \"Address\"", "lable = \"Address\"", 9, "unknown field `lable`", "did you mean `label`?"),
+            ("label = \"Address\"", "", 7, "missing field `label`", "add `label = …`"),
+            ("\"url\"\nrequired", "\"uri\"\nrequired", 11, "unknown variant `uri`", "did you mean `url`?"),
+            ("required = true", "default = \"ftp://a\"", 12, "scheme \"ftp\"", "https"),
+            ("required = true", "required = false", 23, "may be absent", "required"),
+            ("slug = \"example\"", "slug = \"exmaple\"", 2, "not the file's name", "slug = \"example\""),
+            ("append", "upsert", 15, "has to match rows", "add `match_field`"),
+            ("append", "prepend", 18, "unknown variant `prepend`", "did you mean `append`?"),
+            ("{setting.url}", "{setting.ulr}", 23, "no setting \"ulr\"", "did you mean `url`?"),
+            ("{setting.url}", "{settings.url}", 23, "is no placeholder", "write one of"),
+            ("{setting.url}", "{fields}", 23, "only settings are known here", "{setting.<name>}"),
+            ("\"array\"", "\"list\"", 24, "\"list\" is no shape", "single, array or ndjson"),
+            ("count = 10", "count = 0", 25, "\"0\" is no count", "from 1"),
+            ("\"{fields}\" }'", "\"{fields}\"'", 27, "not valid JSON", "write the vendor's JSON"),
+            ("{fields}", "{items}", 27, "an item cannot contain {items}", "envelope"),
+            ("{fields}", "{match}", 27, "without a match field", "match_field"),
+            ("count = 10", "count = 10\nenvelope = '{ \"all\": [] }'", 26, "has the items once", "[\"{items}\"]"),
+            ("auth = \"none\"", "auth = \"none\"\nstatuses = { retry = [500] }", 6, "500 is no 4xx", "list 4xx only"),
+            ("slug = \"example\"", "slug = \"example\" x", 2, "", ""),
+        ] {
+            assert!(GOOD.contains(good), "{good}");
+            let error = Connector::parse("example.toml", &GOOD.replacen(good, bad, 1)).unwrap_err();
+            assert_eq!(error.line, line, "{bad}: {error}");
+            assert!(error.reason.contains(reason) && error.mend.contains(mend), "{bad}: {error}");
+            assert!(!error.reason.is_empty() && !error.mend.is_empty(), "{bad}: {error}");
+            assert!(error.to_string().starts_with(&format!("example.toml:{line}:")), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_append_cannot_be_removed() {
+        let request = &GOOD[GOOD.find("[actions.request]").unwrap()..];
+        for step in ["archive", "delete"] {
+            let removal = request.replace("[actions.request]", &format!("[actions.removals.{step}]"));
+            let error = Connector::parse("example.toml", &format!("{GOOD}{removal}")).unwrap_err();
+            assert_eq!((error.line, error.reason.as_str()), (15, "what was appended is not removed"));
+        }
+    }
+
+    #[test]
+    fn a_name_is_used_once() {
+        let again = "[[settings]]\nname = \"url\"\nlabel = \"B\"\nhelp = \"C\"\ntype = \"text\"\n\n[[actions]]";
+        let error = Connector::parse("example.toml", &GOOD.replacen("[[actions]]", again, 1)).unwrap_err();
+        assert_eq!((error.line, error.reason.as_str()), (15, "there are two settings named \"url\""));
+    }
+}

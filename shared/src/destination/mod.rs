@@ -1,0 +1,44 @@
+//! The descriptor engine: what a vendor's file says, made into requests, and the vendor's answers made into outcomes.
+//!
+//! A connector is one TOML file in `shared/destinations`. With a person's settings it becomes a [`Destination`], whose
+//! [`Operation`]s say what fits into a request, render it, and read the answer. Nothing here waits, sends or logs.
+//!
+//! ```
+//! use shared::{delivery::Step, destination, value::{Object, Value}};
+//!
+//! let hubspot = destination::connector("hubspot")?;
+//! let destination = hubspot.configure("crm", &Object::new()).map_err(|problems| format!("{problems:?}"))?;
+//! let upsert = destination.operation("upsert_contact", Step::Apply)?;
+//! assert_eq!(upsert.cap().count, 100);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod answer;
+mod case;
+mod codec;
+mod configure;
+mod descriptor;
+mod embedded;
+mod load;
+mod nearest;
+mod operation;
+mod scalar;
+mod status;
+mod template;
+
+pub use self::{
+    answer::{Answered, unanswered},
+    case::{Case, CaseDelivery, CaseOutcome, CaseRequest, CaseResponse, Kind},
+    codec::Codec,
+    configure::{Destination, Problem},
+    descriptor::{
+        Action, Auth, Cause, Connector, Fact, Field, FieldType, Limit, Method, Mode, Reading, Removals, Request,
+        Setting, SettingType, Shape, Statuses, TraceReading, Values,
+    },
+    embedded::{ConnectorError, connector, connectors},
+    load::DescriptorError,
+    operation::{Cap, Check, Operation, Parcel, RenderError},
+    scalar::Scalar,
+    status::LONGEST_WAIT,
+    template::{Json, Placeholder, Text},
+};

@@ -1,0 +1,427 @@
+//! One action's step at a destination: what fits into a request, the request, and what the answer means.
+
+use super::{
+    answer::{self, Answered},
+    codec::Message,
+    configure::{Destination, Prepared},
+    descriptor::{Auth, Mode, Shape, Values},
+    template::{Placeholder, text_of},
+};
+use crate::{
+    delivery::{Delivery, Outcome},
+    digest,
+    ports::{HttpRequest, HttpResponse},
+    time::Timestamp,
+    value::{Object, Value},
+};
+
+/// A delivery, with what the ledger knows of its row.
+#[derive(Clone, Copy, Debug)]
+pub struct Parcel<'a> {
+    /// The delivery.
+    pub delivery: &'a Delivery,
+    /// The vendor's own id of the row, from the ledger.
+    pub destination_key: Option<&'a str>,
+}
+
+/// What one request can hold. A parcel that alone is more than `bytes` travels alone: only the vendor can say that it is
+/// too large.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cap {
+    /// The most parcels.
+    pub count: usize,
+    /// The most bytes of [`Operation::size_of`], summed.
+    pub bytes: usize,
+    /// Several deliveries of one key may share a request, since the vendor reads it in order.
+    pub same_key: bool,
+}
+
+/// Whether a delivery can be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// It can.
+    Send,
+    /// There is nothing to do at the vendor: a row to remove of which the vendor never told an id, or that is removed
+    /// already.
+    Nothing,
+    /// It never can, whatever the vendor says. Why, and what to do.
+    Reject(String),
+}
+
+/// A request cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RenderError {
+    /// The secret is missing, or no such secret can be sent: the destination has to pause, nothing is wrong with the
+    /// deliveries.
+    #[error("{0}")]
+    Secret(String),
+    /// A parcel that [`Operation::check`] would have refused.
+    #[error("delivery {index} of the batch cannot be sent: {reason}")]
+    Parcel {
+        /// Its place among the parcels.
+        index: usize,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// One action's step at a destination, from [`Destination::operation`].
+#[derive(Clone, Copy, Debug)]
+pub struct Operation<'a> {
+    pub(super) destination: &'a Destination,
+    pub(super) prepared: &'a Prepared,
+}
+
+impl Operation<'_> {
+    /// Whether repeats replace or add.
+    pub const fn mode(&self) -> Mode {
+        self.prepared.action.mode
+    }
+
+    /// What one request can hold.
+    pub const fn cap(&self) -> Cap {
+        let (before, behind) = &self.prepared.around;
+        Cap {
+            count: self.prepared.count,
+            bytes: self.prepared.request.bytes.saturating_sub(before.len() + behind.len()),
+            // Of an upsert the vendor takes one a row: which of two counts would be its choice.
+            same_key: matches!(self.prepared.action.mode, Mode::Append)
+                && matches!(self.prepared.shape, Shape::Array | Shape::Ndjson),
+        }
+    }
+
+    /// By what the vendor tells the row: parcels of equal identity must not share a request, even where their keys at
+    /// the source differ (two customers with one e-mail address). `None` where the vendor tells none apart.
+    pub fn identity(&self, parcel: &Parcel<'_>) -> Option<String> {
+        let by_key = self.prepared.request.item.get_ref().placeholders().contains(&&Placeholder::DestinationKey);
+        let text = if by_key { parcel.destination_key.map(str::to_owned) } else { self.matched(parcel) }?;
+        // Vendors compare without case, mostly; where one does not, a request more is no harm.
+        Some(answer::fold(&text))
+    }
+
+    /// Whether the parcel can be sent.
+    pub fn check(&self, parcel: &Parcel<'_>) -> Check {
+        let action = self.prepared.action;
+        let placeholders = self.prepared.request.item.get_ref().placeholders();
+        if placeholders.contains(&&Placeholder::DestinationKey) && parcel.destination_key.is_none() {
+            return Check::Nothing;
+        }
+        let fields = &parcel.delivery.fields;
+        if let Some(name) = self.prepared.match_field.as_deref().filter(|_| placeholders.contains(&&Placeholder::Match))
+            && self.matched(parcel).is_none_or(|text| text.trim().is_empty())
+        {
+            let vendor = &self.destination.connector.name;
+            return Check::Reject(match fields.get(name) {
+                None => format!(
+                    "{vendor} tells rows by {name:?}, which the pipeline does not map; add {name} to its [fields]"
+                ),
+                Some(value) => format!(
+                    "{vendor} tells rows by {name:?}, and here it is {}; give the row a value at the source, or filter \
+                     such rows out with `when`",
+                    if matches!(value, Value::String(_)) { "empty" } else { value.kind() }
+                ),
+            });
+        }
+        if !placeholders.contains(&&Placeholder::Fields) {
+            return Check::Send;
+        }
+        for field in action.fields.iter().filter(|field| field.required) {
+            if fields.get(&field.name).is_none_or(|value| *value == Value::Null) {
+                return Check::Reject(format!(
+                    "the field {:?} is required and has no value; map it in the pipeline's [fields]",
+                    field.name
+                ));
+            }
+        }
+        match self.fields(parcel) {
+            Ok(_) => Check::Send,
+            Err(reason) => Check::Reject(reason),
+        }
+    }
+
+    /// The parcel's share of a body, in bytes, with what parts it from the next.
+    pub fn size_of(&self, parcel: &Parcel<'_>) -> usize {
+        self.item(parcel).map_or(0, |item| item.len() + 1)
+    }
+
+    /// The request for these parcels, made at `now`; at most [`Operation::cap`] of them. It holds the secret.
+    pub fn render(
+        &self,
+        parcels: &[Parcel<'_>],
+        secret: Option<&str>,
+        now: Timestamp,
+    ) -> Result<HttpRequest, RenderError> {
+        let mut body = self.prepared.around.0.clone();
+        for (index, parcel) in parcels.iter().enumerate() {
+            if index > 0 && self.prepared.shape == Shape::Array {
+                body.push(',');
+            }
+            body.push_str(&self.item(parcel).map_err(|reason| RenderError::Parcel { index, reason })?);
+            if self.prepared.shape == Shape::Ndjson {
+                body.push('\n');
+            }
+        }
+        body.push_str(&self.prepared.around.1);
+        let content_type = match self.prepared.shape {
+            Shape::Single | Shape::Array => "application/json",
+            Shape::Ndjson => "application/x-ndjson",
+        };
+        let mut headers = vec![("content-type".to_owned(), content_type.to_owned())];
+        headers.extend(self.credentials(parcels, secret, &body, now)?);
+        Ok(HttpRequest {
+            method: self.prepared.request.method.as_str().to_owned(),
+            url: self.prepared.url.clone(),
+            headers,
+            body: body.into_bytes(),
+        })
+    }
+
+    /// What became of each parcel, in their order.
+    pub fn read(&self, parcels: &[Parcel<'_>], response: &HttpResponse, now: Timestamp) -> Vec<Answered> {
+        answer::read(self, parcels, response, now)
+    }
+
+    /// What happens to every parcel of a request that could not be rendered for want of a secret, or was not answered.
+    pub fn unsent(error: &RenderError) -> Outcome {
+        match error {
+            RenderError::Secret(reason) => Outcome::Unauthorised { reason: reason.clone() },
+            RenderError::Parcel { reason, .. } => Outcome::Rejected { reason: reason.clone(), answer: None },
+        }
+    }
+
+    fn credentials(
+        &self,
+        parcels: &[Parcel<'_>],
+        secret: Option<&str>,
+        body: &str,
+        now: Timestamp,
+    ) -> Result<Vec<(String, String)>, RenderError> {
+        let connector = self.destination.connector;
+        // A secret pasted with its line's end is the commonest mistake, and no vendor's secret has blanks around it.
+        let secret = secret.map(str::trim).filter(|secret| !secret.is_empty());
+        let needed = |help: &str| {
+            let secret = secret.ok_or_else(|| {
+                RenderError::Secret(format!("the destination {} has no secret; set it: {help}", self.destination.name))
+            })?;
+            if secret.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+                Ok(secret)
+            } else {
+                Err(RenderError::Secret(format!(
+                    "the secret of the destination {} has characters that no header can carry; set it again: {help}",
+                    self.destination.name
+                )))
+            }
+        };
+        Ok(match &connector.auth {
+            Auth::None => Vec::new(),
+            Auth::Bearer { help } => vec![("authorization".to_owned(), format!("Bearer {}", needed(help)?))],
+            Auth::Header { header, prefix, help } => vec![(header.clone(), format!("{prefix}{}", needed(help)?))],
+            Auth::Signature { optional: true, .. } if secret.is_none() => Vec::new(),
+            Auth::Signature { codec, help, .. } => {
+                let ids: Vec<_> = parcels.iter().map(|parcel| parcel.delivery.id.as_str()).collect();
+                let message = Message { ids: &ids, body, at: now };
+                codec.sign(needed(help)?, &message).map_err(|reason| {
+                    RenderError::Secret(format!("the secret of the destination {} {reason}", self.destination.name))
+                })?
+            }
+        })
+    }
+
+    /// The parcel's JSON.
+    fn item(&self, parcel: &Parcel<'_>) -> Result<String, String> {
+        let delivery = parcel.delivery;
+        let item = self.prepared.request.item.get_ref().render(&mut |placeholder| {
+            Ok(match placeholder {
+                Placeholder::Setting(name) => {
+                    Value::from(self.destination.settings.get(name).map(String::as_str).unwrap_or_default())
+                }
+                Placeholder::Match => {
+                    Value::String(self.matched(parcel).ok_or_else(|| "the match field has no value".to_owned())?)
+                }
+                Placeholder::DestinationKey => Value::from(
+                    parcel.destination_key.ok_or_else(|| "the vendor's id of the row is not known".to_owned())?,
+                ),
+                Placeholder::Trace => Value::String(trace_of(delivery)),
+                Placeholder::Fields => Value::Object(self.fields(parcel)?),
+                Placeholder::Id => Value::from(delivery.id.as_str()),
+                Placeholder::Type => Value::String(type_of(delivery)),
+                Placeholder::OccurredAt => Value::String(delivery.occurred_at.to_rfc3339()),
+                Placeholder::Items => return Err("an item cannot contain items".to_owned()),
+            })
+        })?;
+        Ok(item.to_json())
+    }
+
+    /// The mapped fields as the vendor takes them.
+    fn fields(&self, parcel: &Parcel<'_>) -> Result<Object, String> {
+        let fields = &parcel.delivery.fields;
+        match self.prepared.action.values {
+            Values::Json => Ok(fields.clone()),
+            Values::Text => fields
+                .iter()
+                .map(|(name, value)| match text_of(value) {
+                    Some(text) => Ok((name.clone(), Value::String(text))),
+                    None => Err(format!(
+                        "the field {name:?} is {}, and {} takes text; map one value of it, or join it to a text, as in \
+                         `after.tags | join(';')`",
+                        value.kind(),
+                        self.destination.connector.name
+                    )),
+                })
+                .collect(),
+        }
+    }
+
+    /// The text by which the vendor tells the row.
+    pub(super) fn matched(&self, parcel: &Parcel<'_>) -> Option<String> {
+        let value = parcel.delivery.fields.get(self.prepared.match_field.as_deref()?)?;
+        text_of(value)
+    }
+}
+
+/// The same for every attempt of a delivery, different for any other, and short: half of a SHA-256, in hexadecimal.
+pub(super) fn trace_of(delivery: &Delivery) -> String {
+    let mut digest = digest::hex(delivery.id.as_bytes());
+    digest.truncate(32);
+    digest
+}
+
+/// `<source>.<op>`, as in `orders.create`.
+fn type_of(delivery: &Delivery) -> String {
+    format!("{}.{}", delivery.source, delivery.op.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        delivery::Step,
+        destination::{Destination, connector},
+        event::Op,
+        key::Key,
+        position::Position,
+    };
+
+    fn destination(slug: &str, settings: &str) -> Destination {
+        let Value::Object(settings) = Value::from_json(settings.as_bytes()).unwrap() else { panic!("{settings}") };
+        connector(slug).unwrap().configure("there", &settings).unwrap()
+    }
+
+    fn delivery(number: u32, fields: &str) -> Delivery {
+        Delivery {
+            id: format!("p/s/1/{number}"),
+            pipeline: "p".into(),
+            version: 1,
+            source: "s".into(),
+            op: Op::Create,
+            key: Key::single("id", i64::from(number)),
+            epoch: 1,
+            position: Position::parse(&number.to_string()).unwrap(),
+            occurred_at: Timestamp::from_millis(0),
+            action: String::new(),
+            step: Step::Apply,
+            fields: Value::from_json(fields.as_bytes()).unwrap().as_object().unwrap().clone(),
+        }
+    }
+
+    const WEBHOOK: &str = r#"{"url":"https://a.example"}"#;
+
+    #[test]
+    fn only_ordered_bodies_of_appends_take_a_key_twice() {
+        for (body, count, same_key) in [("single", 1, false), ("array", 100, true), ("ndjson", 100, true)] {
+            let webhook = destination("webhook", &format!(r#"{{"url":"https://a.example","body":"{body}"}}"#));
+            let cap = webhook.operation("send", Step::Apply).unwrap().cap();
+            assert_eq!((cap.count, cap.same_key), (count, same_key), "{body}");
+        }
+        let hubspot = destination("hubspot", "{}");
+        let cap = hubspot.operation("upsert_contact", Step::Apply).unwrap().cap();
+        assert_eq!((cap.count, cap.same_key), (100, false));
+    }
+
+    #[test]
+    fn one_contact_under_two_keys_has_one_identity() {
+        let hubspot = destination("hubspot", "{}");
+        let upsert = hubspot.operation("upsert_contact", Step::Apply).unwrap();
+        let one = delivery(1, r#"{"email":"Ada@Example.com"}"#);
+        let other = delivery(2, r#"{"email":" ada@example.com "}"#);
+        let identity = |delivery| upsert.identity(&Parcel { delivery, destination_key: None });
+        assert_eq!(identity(&one), identity(&other));
+        assert_eq!(identity(&one).as_deref(), Some("ada@example.com"));
+
+        let archive = hubspot.operation("upsert_contact", Step::Archive).unwrap();
+        assert_eq!(archive.identity(&Parcel { delivery: &one, destination_key: Some("5") }).as_deref(), Some("5"));
+        let webhook = destination("webhook", WEBHOOK);
+        let send = webhook.operation("send", Step::Apply).unwrap();
+        assert_eq!(send.identity(&Parcel { delivery: &one, destination_key: None }), None);
+    }
+
+    #[test]
+    fn a_secret_that_cannot_be_used_pauses_the_destination_and_is_not_repeated() {
+        let hubspot = destination("hubspot", "{}");
+        let contact = delivery(1, r#"{"email":"a@b.example"}"#);
+        let parcels = [Parcel { delivery: &contact, destination_key: None }];
+        let now = Timestamp::from_millis(0);
+        let upsert = hubspot.operation("upsert_contact", Step::Apply).unwrap();
+        for secret in [None, Some(""), Some(" \n"), Some("hid\nden"), Some("hidd\u{e9}n")] {
+            let error = upsert.render(&parcels, secret, now).unwrap_err();
+            assert!(matches!(Operation::unsent(&error), Outcome::Unauthorised { .. }), "{secret:?}");
+            let text = error.to_string();
+            assert!(text.contains("there") && text.contains("crm.objects.contacts.write"), "{text}");
+            assert!(!text.contains("hid\nden") && !text.contains("hidd"), "{text}");
+        }
+        let request = upsert.render(&parcels, Some("token\n"), now).unwrap();
+        assert!(request.headers.contains(&("authorization".into(), "Bearer token".into())));
+
+        let webhook = destination("webhook", WEBHOOK);
+        let send = webhook.operation("send", Step::Apply).unwrap();
+        assert!(matches!(send.render(&parcels, Some("whsec_nonsense"), now), Err(RenderError::Secret(_))));
+        assert_eq!(send.render(&parcels, None, now).unwrap().headers.len(), 1);
+    }
+
+    proptest! {
+        /// What counts against the cap is what is sent: a body is never larger than its parcels' sizes and its envelope.
+        #[test]
+        fn sizes_add_up(texts in proptest::collection::vec(any::<String>(), 1..20)) {
+            for (slug, settings, action) in [
+                ("hubspot", "{}", "upsert_contact"),
+                ("webhook", r#"{"url":"https://a.example","body":"array"}"#, "send"),
+                ("webhook", r#"{"url":"https://a.example","body":"ndjson"}"#, "send"),
+            ] {
+                let destination = destination(slug, settings);
+                let operation = destination.operation(action, Step::Apply).unwrap();
+                let deliveries: Vec<_> = (0_u32..)
+                    .zip(&texts)
+                    .map(|(number, text)| {
+                        let mut delivery = delivery(number, r#"{"email":"a@b.example"}"#);
+                        delivery.fields.insert("text".into(), Value::from(text.as_str()));
+                        delivery
+                    })
+                    .collect();
+                let parcels: Vec<_> =
+                    deliveries.iter().map(|delivery| Parcel { delivery, destination_key: None }).collect();
+                let request = operation
+                    .render(&parcels, Some("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), Timestamp::from_millis(0))
+                    .unwrap();
+                let sizes: usize = parcels.iter().map(|parcel| operation.size_of(parcel)).sum();
+                let declared = destination.connector().action(action).unwrap().request.bytes;
+                prop_assert!(request.body.len() <= sizes + declared - operation.cap().bytes);
+                for line in request.body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+                    prop_assert!(Value::from_json(line).is_ok());
+                }
+            }
+        }
+
+        /// Whatever a vendor answers, every parcel gets an outcome, and nothing panics.
+        #[test]
+        fn every_answer_has_an_outcome_for_every_parcel(status in 100_u16..600, body in any::<Vec<u8>>(), wait in any::<String>()) {
+            let hubspot = destination("hubspot", "{}");
+            let upsert = hubspot.operation("upsert_contact", Step::Apply).unwrap();
+            let deliveries = [delivery(1, r#"{"email":"a@b.example"}"#), delivery(2, "{}")];
+            let parcels = deliveries.each_ref().map(|delivery| Parcel { delivery, destination_key: None });
+            let response = HttpResponse { status, headers: vec![("retry-after".into(), wait)], body };
+            prop_assert_eq!(upsert.read(&parcels, &response, Timestamp::from_millis(0)).len(), 2);
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! What a status code asks for.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use super::descriptor::Statuses;
+use crate::{ports::HttpResponse, time::Timestamp};
+
+/// The longest wait that is believed: an SQS message can stay hidden for twelve hours ("Amazon SQS visibility timeout").
+pub const LONGEST_WAIT: Duration = Duration::from_hours(12);
+
+/// What a status code asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    /// Read the body.
+    Success,
+    /// Try again.
+    Retry,
+    /// Try again then.
+    Throttled(Timestamp),
+    /// Pause.
+    Unauthorised,
+    /// Never.
+    Rejected,
+}
+
+/// Reads a whole answer's status, and its Retry-After.
+pub(super) fn classify(statuses: &Statuses, response: &HttpResponse, now: Timestamp) -> Class {
+    match of_status(statuses, response.status) {
+        Class::Retry => match response.header("retry-after").and_then(|text| retry_after(text, now)) {
+            Some(until) if until > now => Class::Throttled(until),
+            _ => Class::Retry,
+        },
+        class => class,
+    }
+}
+
+/// Reads a status alone.
+pub(super) fn of_status(statuses: &Statuses, status: u16) -> Class {
+    let listed = |list: &[toml::Spanned<u16>]| list.iter().any(|listed| *listed.get_ref() == status);
+    match status {
+        200..=299 => Class::Success,
+        401 => Class::Unauthorised,
+        408 | 425 | 429 => Class::Retry,
+        400..=499 if listed(&statuses.unauthorised) => Class::Unauthorised,
+        400..=499 if listed(&statuses.retry) => Class::Retry,
+        400..=499 => Class::Rejected,
+        // A redirect, which is not followed, says nothing about the data; nor does a failing server.
+        _ => Class::Retry,
+    }
+}
+
+/// `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3); at most [`LONGEST_WAIT`] from now.
+fn retry_after(text: &str, now: Timestamp) -> Option<Timestamp> {
+    let text = text.trim();
+    let until = if text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() {
+        // More digits than fit are a long wait, not none.
+        now + Duration::from_secs(text.parse().unwrap_or(u64::MAX)).min(LONGEST_WAIT)
+    } else {
+        let date = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
+        Timestamp::from_millis(0) + date
+    };
+    Some(until.min(now + LONGEST_WAIT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(784_111_777_000);
+
+    #[test]
+    fn a_wait_is_seconds_or_a_date_and_bounded() {
+        // RFC 9110, section 5.6.7: this date is 784111777 seconds since 1970.
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:37 GMT", NOW - Duration::from_mins(1)), Some(NOW));
+        assert_eq!(retry_after("120", NOW), Some(NOW + Duration::from_mins(2)));
+        assert_eq!(retry_after("86400", NOW), Some(NOW + LONGEST_WAIT));
+        assert_eq!(retry_after("99999999999999999999999", NOW), Some(NOW + LONGEST_WAIT));
+        assert_eq!(retry_after("Sat, 06 Nov 2094 08:49:37 GMT", NOW), Some(NOW + LONGEST_WAIT));
+        for text in ["", "soon", "-1", "1.5"] {
+            assert_eq!(retry_after(text, NOW), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_wait_that_is_over_is_no_wait() {
+        let response = |value: &str| HttpResponse {
+            status: 503,
+            headers: vec![("retry-after".into(), value.into())],
+            body: Vec::new(),
+        };
+        assert_eq!(classify(&Statuses::default(), &response("0"), NOW), Class::Retry);
+        assert_eq!(classify(&Statuses::default(), &response("Sun, 06 Nov 1994 08:49:36 GMT"), NOW), Class::Retry);
+        assert_eq!(classify(&Statuses::default(), &response("1"), NOW), Class::Throttled(NOW + Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn every_status_has_a_reading() {
+        let statuses: Statuses = toml::from_str("unauthorised = [403]\nretry = [423, 429]").unwrap();
+        for (status, class) in [
+            (100, Class::Retry),
+            (200, Class::Success),
+            (204, Class::Success),
+            (207, Class::Success),
+            (302, Class::Retry),
+            (400, Class::Rejected),
+            (401, Class::Unauthorised),
+            (403, Class::Unauthorised),
+            (404, Class::Rejected),
+            (408, Class::Retry),
+            (423, Class::Retry),
+            (425, Class::Retry),
+            (429, Class::Retry),
+            (500, Class::Retry),
+            (503, Class::Retry),
+            (599, Class::Retry),
+        ] {
+            assert_eq!(of_status(&statuses, status), class, "{status}");
+        }
+    }
+}
