@@ -41,6 +41,13 @@ pub struct Problem {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigError(pub Vec<Problem>);
 
+impl ConfigError {
+    /// One problem.
+    pub fn of(variable: &'static str, message: impl fmt::Display) -> Self {
+        Self(vec![Problem { variable, message: message.to_string() }])
+    }
+}
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "the function's environment has {} problem(s):", self.0.len())?;

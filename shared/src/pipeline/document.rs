@@ -1,0 +1,285 @@
+//! The document: what a person writes, and everything that can be wrong with it.
+
+use std::collections::HashSet;
+
+use indexmap::IndexMap;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{Known, PipelineError, Problem};
+use crate::{
+    delivery::Step,
+    destination::{self, Action, Cause, Mode},
+    expression::{Expression, suggestion},
+};
+
+/// A pipeline that has been checked against its destination, ready to run.
+#[derive(Debug)]
+pub struct Pipeline {
+    /// Its name.
+    pub name: String,
+    /// Its version, from 1; 0 for a document that is not in the table.
+    pub version: u64,
+    /// The source that it reads.
+    pub source: String,
+    /// The destination that it sends to.
+    pub destination: String,
+    /// The destination's action.
+    pub action: String,
+    /// Whether the action appends (an event, a message) or keeps a row in step.
+    pub mode: Mode,
+    pub(super) when: Option<Expression>,
+    pub(super) on_leave: OnLeave,
+    pub(super) on_delete: OnDelete,
+    pub(super) fields: IndexMap<String, Expression>,
+}
+
+/// What happens at the destination when a row no longer matches the filter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnLeave {
+    /// What the destination holds stays.
+    #[default]
+    Keep,
+    /// It is archived.
+    Archive,
+    /// It is deleted.
+    Delete,
+}
+
+/// What happens at the destination when a row is deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnDelete {
+    /// What the destination holds stays.
+    #[default]
+    Ignore,
+    /// It is archived.
+    Archive,
+    /// It is deleted.
+    Delete,
+    /// The delete is sent as an event of its own; for actions that append.
+    Send,
+}
+
+impl OnLeave {
+    pub(super) const fn step(self) -> Step {
+        match self {
+            Self::Keep => Step::Keep,
+            Self::Archive => Step::Archive,
+            Self::Delete => Step::Delete,
+        }
+    }
+}
+
+impl OnDelete {
+    pub(super) const fn step(self) -> Step {
+        match self {
+            Self::Ignore => Step::Keep,
+            Self::Archive => Step::Archive,
+            Self::Delete => Step::Delete,
+            Self::Send => Step::Apply,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    name: Spanned<String>,
+    source: Spanned<String>,
+    destination: Spanned<String>,
+    action: Spanned<String>,
+    when: Option<Spanned<String>>,
+    on_leave: Option<Spanned<OnLeave>>,
+    on_delete: Option<Spanned<OnDelete>>,
+    fields: Spanned<IndexMap<String, Spanned<String>>>,
+}
+
+/// How long a pipeline's name may be: it is part of keys in the ledger.
+const MAX_NAME: usize = 64;
+
+impl Pipeline {
+    /// Reads and checks a document; every mistake is reported at once. `place` is where the text comes from: a file's
+    /// path, or the name in the table.
+    pub fn parse(place: &str, text: &str, version: u64, known: &Known) -> Result<Self, PipelineError> {
+        let mut check = Check { text, problems: Vec::new() };
+        let pipeline = check.document().and_then(|document| check.pipeline(document, version, known));
+        check.problems.sort_by_key(|problem| problem.line);
+        match pipeline {
+            Some(pipeline) if check.problems.is_empty() => Ok(pipeline),
+            _ => Err(PipelineError { place: place.to_owned(), problems: check.problems }),
+        }
+    }
+}
+
+impl Pipeline {
+    /// The source that a document names, even where the rest of it is wrong.
+    pub fn source_of(text: &str) -> Option<String> {
+        text.parse::<toml::Table>().ok()?.get("source")?.as_str().map(str::to_owned)
+    }
+}
+
+struct Check<'a> {
+    text: &'a str,
+    problems: Vec<Problem>,
+}
+
+impl Check<'_> {
+    fn problem(&mut self, at: usize, message: String) {
+        let line = 1 + self.text.bytes().take(at).filter(|byte| *byte == b'\n').count();
+        self.problems.push(Problem { line, message });
+    }
+
+    fn document(&mut self) -> Option<Document> {
+        toml::from_str(self.text)
+            .map_err(|error| {
+                let at = error.span().map_or(0, |span| span.start);
+                self.problem(at, error.message().to_owned());
+            })
+            .ok()
+    }
+
+    fn pipeline(&mut self, document: Document, version: u64, known: &Known) -> Option<Pipeline> {
+        let at = document.name.span().start;
+        let name = document.name.into_inner();
+        if !is_name(&name) {
+            self.problem(
+                at,
+                format!(
+                    "the name {name:?} has to be of lower-case letters, digits and dashes, beginning with a letter, \
+                     at most {MAX_NAME}: such as \"customers-to-hubspot\""
+                ),
+            );
+        }
+        let source = self.known("source", document.source, known.sources.iter().map(String::as_str));
+        let destinations = known.destinations.iter().map(|(name, _)| name.as_str());
+        let destination = self.known("destination", document.destination, destinations);
+        let when = document.when.and_then(|when| self.expression("when", &when));
+        let mut fields = IndexMap::new();
+        let fields_at = document.fields.span().start;
+        for (field, text) in document.fields.get_ref() {
+            if let Some(expression) = self.expression(field, text) {
+                fields.insert(field.clone(), expression);
+            }
+        }
+        let connector = known.destinations.iter().find(|(name, _)| *name == destination).map(|(_, slug)| slug.as_str());
+        // Without a known destination there is nothing to check the action against; that was reported above.
+        let action = self.action(&document.action, destination::connector(connector?).ok()?)?;
+        let (on_leave_at, on_leave) = unspan(document.on_leave);
+        let (on_delete_at, on_delete) = unspan(document.on_delete);
+        self.removals(action, on_leave_at, on_leave, on_delete_at, on_delete);
+        self.fields(action, document.fields.get_ref(), fields_at);
+        Some(Pipeline {
+            name,
+            version,
+            source,
+            destination,
+            action: action.name().to_owned(),
+            mode: action.mode,
+            when,
+            on_leave,
+            on_delete,
+            fields,
+        })
+    }
+
+    fn known<'k>(
+        &mut self,
+        what: &str,
+        value: Spanned<String>,
+        known: impl Iterator<Item = &'k str> + Clone,
+    ) -> String {
+        let at = value.span().start;
+        let value = value.into_inner();
+        if !known.clone().any(|other| other == value) {
+            let mut names: Vec<&str> = known.clone().collect();
+            names.sort_unstable();
+            let hint = suggestion(&value, known);
+            let there = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            self.problem(at, format!("there is no {what} `{value}` in this stack{hint}; there is {there}"));
+        }
+        value
+    }
+
+    fn expression(&mut self, what: &str, text: &Spanned<String>) -> Option<Expression> {
+        Expression::compile(text.get_ref())
+            .map_err(|error| self.problem(text.span().start, format!("{what}: {error}")))
+            .ok()
+    }
+
+    fn action<'c>(&mut self, name: &Spanned<String>, connector: &'c destination::Connector) -> Option<&'c Action> {
+        let found = connector.action(name.get_ref());
+        if found.is_none() {
+            let names: Vec<&str> = connector.actions.iter().map(Action::name).collect();
+            let hint = suggestion(name.get_ref(), names.iter().copied());
+            let slug = connector.slug();
+            let message = format!("{slug} has no action `{}`{hint}; it has {}", name.get_ref(), names.join(", "));
+            self.problem(name.span().start, message);
+        }
+        found
+    }
+
+    fn removals(&mut self, action: &Action, leave_at: usize, leave: OnLeave, delete_at: usize, delete: OnDelete) {
+        if let Err(reason) = action.permits(Cause::Left, leave.step()) {
+            self.problem(leave_at, reason);
+        }
+        match (action.mode, delete) {
+            (Mode::Append, OnDelete::Archive | OnDelete::Delete) => {
+                let message = format!(
+                    "the action {} sends events and keeps no row at the destination; write on_delete = \"send\" (the \
+                     delete is an event of its own) or \"ignore\"",
+                    action.name()
+                );
+                self.problem(delete_at, message);
+            }
+            (Mode::Upsert, OnDelete::Send) => {
+                let message = format!(
+                    "the action {} keeps rows in step and sends no events; write on_delete = \"ignore\", or what it can do with a row",
+                    action.name()
+                );
+                self.problem(delete_at, message);
+            }
+            _ => {
+                if let Err(reason) = action.permits(Cause::Deleted, delete.step()) {
+                    self.problem(delete_at, reason);
+                }
+            }
+        }
+    }
+
+    fn fields(&mut self, action: &Action, fields: &IndexMap<String, Spanned<String>>, fields_at: usize) {
+        let known: HashSet<&str> = action.fields.iter().map(|field| field.name.as_str()).collect();
+        for (name, text) in fields {
+            if !action.other_fields && !known.contains(name.as_str()) {
+                let hint = suggestion(name, known.iter().copied());
+                self.problem(text.span().start, format!("{} has no field `{name}`{hint}", action.name()));
+            }
+        }
+        for field in action.fields.iter().filter(|field| field.required && !fields.contains_key(&field.name)) {
+            self.problem(
+                fields_at,
+                format!(
+                    "{} needs the field `{name}`: {help}; add a line such as {name} = \"after.{name}\"",
+                    action.name(),
+                    name = field.name,
+                    help = field.help
+                ),
+            );
+        }
+        if fields.is_empty() {
+            self.problem(fields_at, "no field is mapped, so there would be nothing to send".to_owned());
+        }
+    }
+}
+
+fn unspan<T: Default>(value: Option<Spanned<T>>) -> (usize, T) {
+    value.map_or_else(|| (0, T::default()), |value| (value.span().start, value.into_inner()))
+}
+
+/// Lower-case letters, digits and dashes, beginning with a letter.
+pub(super) fn is_name(name: &str) -> bool {
+    name.len() <= MAX_NAME
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
