@@ -6,17 +6,21 @@
 
 pub mod aws;
 pub mod batch;
+pub mod capture;
 pub mod config;
 pub mod delivery;
+pub mod destination;
 pub mod digest;
 pub mod event;
 pub mod expression;
 pub mod failure;
 pub mod frame;
+pub mod http;
 pub mod key;
 pub mod lambda;
 pub mod lane;
 pub mod ledger;
+pub mod pipeline;
 pub mod ports;
 pub mod position;
 pub mod telemetry;

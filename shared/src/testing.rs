@@ -1,5 +1,8 @@
 //! The world in memory, for tests: the same contracts as the real parts, and what was done is there to be looked at.
 
+pub mod capture;
+pub mod corpus;
+
 use std::{
     collections::{HashMap, VecDeque},
     sync::{
@@ -20,7 +23,8 @@ use crate::{
     time::{Clock, Timestamp},
 };
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// Locks, also after a panic elsewhere: a test has one thing to tell.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -34,7 +38,9 @@ impl Breaks {
         self.0.store(count, Ordering::SeqCst);
     }
 
-    fn check(&self, operation: &'static str) -> Result<(), PortError> {
+    /// Lets the runtime go elsewhere first, as a real call does: a test may end the caller at any call.
+    async fn check(&self, operation: &'static str) -> Result<(), PortError> {
+        tokio::task::yield_now().await;
         let broken = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
         if broken { Err(PortError { operation, reason: "broken by the test".to_owned() }) } else { Ok(()) }
     }
@@ -73,13 +79,13 @@ pub struct MemoryObjects {
 
 impl Objects for MemoryObjects {
     async fn put(&self, bucket: &str, key: &str, bytes: Vec<u8>) -> Result<(), PortError> {
-        self.breaks.check("s3:PutObject")?;
+        self.breaks.check("s3:PutObject").await?;
         lock(&self.objects).insert((bucket.to_owned(), key.to_owned()), bytes);
         Ok(())
     }
 
     async fn get(&self, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, PortError> {
-        self.breaks.check("s3:GetObject")?;
+        self.breaks.check("s3:GetObject").await?;
         Ok(lock(&self.objects).get(&(bucket.to_owned(), key.to_owned())).cloned())
     }
 }
@@ -95,7 +101,7 @@ pub struct MemoryFailures {
 
 impl Failures for MemoryFailures {
     async fn keep(&self, failures: Vec<Failure>) -> Result<(), PortError> {
-        self.breaks.check("dynamodb:UpdateItem")?;
+        self.breaks.check("dynamodb:UpdateItem").await?;
         let mut kept = lock(&self.kept);
         for failure in failures {
             if !kept.iter().any(|other| other.id == failure.id) {
@@ -121,13 +127,13 @@ pub struct MemoryLedger {
 
 impl Ledger for MemoryLedger {
     async fn read(&self, keys: &[LedgerKey]) -> Result<HashMap<LedgerKey, Entry>, PortError> {
-        self.read_breaks.check("dynamodb:BatchGetItem")?;
+        self.read_breaks.check("dynamodb:BatchGetItem").await?;
         let entries = lock(&self.entries);
         Ok(keys.iter().filter_map(|key| entries.get(key).map(|entry| (key.clone(), entry.clone()))).collect())
     }
 
     async fn write(&self, key: &LedgerKey, entry: &Entry) -> Result<Written, PortError> {
-        self.write_breaks.check("dynamodb:PutItem")?;
+        self.write_breaks.check("dynamodb:PutItem").await?;
         let mut entries = lock(&self.entries);
         if entries.get(key).is_some_and(|held| held.order >= entry.order) {
             return Ok(Written::Superseded);
@@ -137,6 +143,7 @@ impl Ledger for MemoryLedger {
     }
 
     async fn begin_attempt(&self, delivery_id: &str) -> Result<u32, PortError> {
+        self.write_breaks.check("dynamodb:UpdateItem").await?;
         let mut attempts = lock(&self.attempts);
         let count = attempts.entry(delivery_id.to_owned()).or_default();
         *count += 1;
@@ -144,6 +151,7 @@ impl Ledger for MemoryLedger {
     }
 
     async fn end_attempt(&self, delivery_id: &str) -> Result<(), PortError> {
+        self.write_breaks.check("dynamodb:DeleteItem").await?;
         lock(&self.attempts).remove(delivery_id);
         Ok(())
     }
@@ -160,7 +168,7 @@ pub struct MemoryVisibility {
 
 impl Visibility for MemoryVisibility {
     async fn hide(&self, messages: &[(String, Duration)]) -> Result<(), PortError> {
-        self.breaks.check("sqs:ChangeMessageVisibilityBatch")?;
+        self.breaks.check("sqs:ChangeMessageVisibilityBatch").await?;
         lock(&self.hidden).extend(messages.iter().cloned());
         Ok(())
     }
@@ -171,6 +179,8 @@ impl Visibility for MemoryVisibility {
 pub struct ScriptedHttp {
     /// The answers to come.
     pub answers: Mutex<VecDeque<Result<HttpResponse, HttpError>>>,
+    /// Answers to requests whose body holds a text, before all others: for requests that are under way together.
+    pub answers_by_body: Mutex<Vec<(String, HttpResponse)>>,
     /// The requests seen, in order.
     pub requests: Mutex<Vec<HttpRequest>>,
 }
@@ -180,6 +190,12 @@ impl ScriptedHttp {
     pub fn answer(&self, status: u16, headers: &[(&str, &str)], body: &str) {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         lock(&self.answers).push_back(Ok(HttpResponse { status, headers, body: body.as_bytes().to_vec() }));
+    }
+
+    /// The answer to any request whose body holds `text`, now and later.
+    pub fn answer_where(&self, text: &str, status: u16, body: &str) {
+        let response = HttpResponse { status, body: body.as_bytes().to_vec(), ..HttpResponse::default() };
+        lock(&self.answers_by_body).push((text.to_owned(), response));
     }
 
     /// The next call gets no answer.
@@ -195,6 +211,10 @@ impl ScriptedHttp {
 impl Http for ScriptedHttp {
     async fn call(&self, request: &HttpRequest) -> Result<HttpResponse, HttpError> {
         lock(&self.requests).push(request.clone());
+        let body = String::from_utf8_lossy(&request.body);
+        if let Some((_, answer)) = lock(&self.answers_by_body).iter().find(|(text, _)| body.contains(text)) {
+            return Ok(answer.clone());
+        }
         lock(&self.answers).pop_front().unwrap_or_else(|| Ok(HttpResponse { status: 200, ..HttpResponse::default() }))
     }
 }

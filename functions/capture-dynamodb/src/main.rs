@@ -1,2 +1,7 @@
 //! Turns the records of DynamoDB streams into change events.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shared::lambda::run(capture_dynamodb::config::on_lambda)
+}

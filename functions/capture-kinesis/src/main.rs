@@ -1,2 +1,7 @@
 //! Turns the records of Kinesis streams into change events.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shared::lambda::run(capture_kinesis::config::on_lambda)
+}

@@ -1,2 +1,7 @@
 //! Turns what AWS gave up on into failures that a person sees.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shared::lambda::run(collect_failures::config::on_lambda)
+}
