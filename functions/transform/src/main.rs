@@ -1,2 +1,7 @@
 //! Filters and maps change events into deliveries, one queue a destination.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shared::lambda::run(transform::config::on_lambda)
+}
