@@ -1,1 +1,371 @@
 //! Sends one destination's deliveries to its vendor.
+//!
+//! The same function runs once for each destination, with its own queue, role, secret and concurrency, so that a slow or
+//! broken vendor delays nobody else. A lane's messages arrive in order; what has not come to its end is reported, with
+//! all behind it in its lane, and hidden until it may be tried again.
+
+mod attempt;
+pub mod config;
+mod message;
+mod round;
+mod work;
+mod world;
+
+use std::{collections::HashMap, time::Duration};
+
+use futures_util::{StreamExt as _, future::join_all, stream::FuturesUnordered};
+use shared::{
+    batch::{BatchResponse, FifoBatch},
+    delivery::Delivery,
+    destination::Destination,
+    failure::{Failure, Payload, Stage},
+    frame::{self, Content},
+    lambda::{Handle, HandleError},
+    lane::Lanes,
+    ledger::PastOutcome,
+    ports::{Activity as _, Failures as _, Ledger as _, PortError, Visibility as _},
+    telemetry::Metrics,
+    time::{Clock as _, Timestamp},
+};
+
+pub use self::world::World;
+use self::{
+    attempt::{End, Later},
+    message::{Message, SqsEvent},
+    round::Round,
+    work::Work,
+};
+
+/// The handler of one destination.
+#[derive(Debug)]
+pub struct Deliver<W> {
+    destination: Destination,
+    secret_arn: Option<String>,
+    lanes: Lanes,
+    vendor_timeout: Duration,
+    world: W,
+}
+
+/// How many requests are under way at once. They are of different rows, so their order does not matter.
+const CONCURRENT_CALLS: usize = 8;
+
+/// What an invocation counts, by pipeline.
+#[derive(Debug, Default)]
+struct Tally(HashMap<(String, &'static str), u64>);
+
+impl Tally {
+    fn add(&mut self, pipeline: &str, counter: &'static str) {
+        *self.0.entry((pipeline.to_owned(), counter)).or_default() += 1;
+    }
+
+    fn total(&self, counter: &str) -> u64 {
+        self.0.iter().filter(|((_, other), _)| *other == counter).map(|(_, count)| count).sum()
+    }
+}
+
+impl<W: World> Deliver<W> {
+    /// A handler for a destination; `lanes` is its queue's count, `vendor_timeout` the longest that a request may take.
+    pub const fn new(
+        destination: Destination,
+        secret_arn: Option<String>,
+        lanes: Lanes,
+        vendor_timeout: Duration,
+        world: W,
+    ) -> Self {
+        Self { destination, secret_arn, lanes, vendor_timeout, world }
+    }
+
+    /// Delivers a batch of the queue's messages.
+    pub async fn deliver(&self, payload: &[u8], deadline: Timestamp) -> Result<BatchResponse, HandleError> {
+        let event: SqsEvent = serde_json::from_slice(payload)
+            .map_err(|error| HandleError(format!("not the event of an SQS FIFO queue: {error}")))?;
+        let messages = event.records;
+        let groups = messages.iter().map(|message| (message.id.as_str(), message.attributes.message_group_id.as_str()));
+        let mut batch = FifoBatch::new(groups).map_err(HandleError::from_error)?;
+        let mut waits: HashMap<String, Duration> = HashMap::new();
+        let mut tally = Tally::default();
+
+        let mut work = self.open(&messages, &mut batch, &mut waits).await;
+        let mut newest: Option<Duration> = None;
+        match self.world.ledger().read(&work.keys()).await {
+            Ok(entries) => {
+                work.entries = entries;
+                self.run(&mut work, &messages, deadline, &mut waits, &mut tally, &mut newest).await;
+            }
+            Err(error) => self.block_for(&mut work, &messages, &Later::Retry(error.to_string()), &mut waits),
+        }
+
+        for message in work.unfinished_messages() {
+            batch.fail(message);
+        }
+        self.report(&tally, newest).await;
+        self.hide(&messages, &batch.failed(), &waits).await;
+        Ok(batch.response())
+    }
+
+    /// Opens the frames. One that is none becomes a failure; one whose oversize delivery cannot be read now is tried
+    /// again, with all behind it in its lane.
+    async fn open(&self, messages: &[Message], batch: &mut FifoBatch, waits: &mut HashMap<String, Duration>) -> Work {
+        let mut work = Work::default();
+        for (index, message) in messages.iter().enumerate() {
+            let group = &message.attributes.message_group_id;
+            if waits.contains_key(group) {
+                continue;
+            }
+            match self.open_one(message).await {
+                Ok(deliveries) => work.add(group, index, message.is_suspect(), deliveries, &self.destination),
+                Err(error) => {
+                    tracing::warn!(message_id = message.id, "a message could not be read: {error}");
+                    waits.insert(group.clone(), message.backoff());
+                    batch.fail(index);
+                }
+            }
+        }
+        work
+    }
+
+    async fn open_one(&self, message: &Message) -> Result<Vec<(Delivery, String)>, PortError> {
+        let opened = match frame::open(Content::Deliveries, self.lanes, message.body.as_bytes()) {
+            Ok(opened) => opened,
+            // Another count of lanes is a mistake in the settings, not in the message: nothing may be lost by it.
+            Err(error @ frame::FrameError::Lanes { .. }) => {
+                return Err(PortError { operation: "open a frame", reason: error.to_string() });
+            }
+            Err(error) => {
+                self.keep_unreadable(&message.id, error.to_string(), &message.body).await?;
+                return Ok(Vec::new());
+            }
+        };
+        let mut deliveries = Vec::with_capacity(opened.items.len());
+        for (place, payload) in opened.items.into_iter().enumerate() {
+            let json = match frame::redeem(self.world.objects(), payload).await {
+                Ok(json) => json.into_owned(),
+                Err(error @ frame::ClaimError::Gone { .. }) => {
+                    let id = format!("{}/{place}", message.id);
+                    self.keep_unreadable(&id, error.to_string(), &message.body).await?;
+                    continue;
+                }
+                Err(error) => return Err(PortError { operation: "s3:GetObject", reason: error.to_string() }),
+            };
+            match serde_json::from_str(&json) {
+                Ok(delivery) => deliveries.push((delivery, json)),
+                Err(error) => {
+                    let id = format!("{}/{place}", message.id);
+                    self.keep_unreadable(&id, format!("not a delivery of Freshet: {error}"), &json).await?;
+                }
+            }
+        }
+        Ok(deliveries)
+    }
+
+    async fn keep_unreadable(&self, id: &str, reason: String, text: &str) -> Result<(), PortError> {
+        let failure = Failure {
+            id: format!("{}/{id}", self.destination.name()),
+            stage: Stage::Deliver,
+            reason,
+            source: None,
+            pipeline: None,
+            version: None,
+            destination: Some(self.destination.name().to_owned()),
+            key: None,
+            answer: None,
+            payload: Payload::of(text.as_bytes()),
+            at: self.world.clock().now(),
+        };
+        self.world.failures().keep(vec![failure]).await
+    }
+
+    /// Goes round by round until everything has come to its end or waits.
+    async fn run(
+        &self,
+        work: &mut Work,
+        messages: &[Message],
+        deadline: Timestamp,
+        waits: &mut HashMap<String, Duration>,
+        tally: &mut Tally,
+        newest: &mut Option<Duration>,
+    ) {
+        for index in work.superseded_in_their_message() {
+            work.jobs[index].done = true;
+            tally.add(&work.jobs[index].delivery.pipeline, "superseded");
+        }
+        // Time for the vendor's slowest answer, and a sixth more for what has to be written after it.
+        let begin_by = deadline - self.vendor_timeout - self.vendor_timeout / 6;
+        let mut fresh_secret = false;
+        while work.is_open() {
+            let round = Round::plan(work, &self.destination);
+            if round.is_empty() {
+                break;
+            }
+            let mut ends = self.settle_without_calls(work, &round, tally).await;
+            ends.extend(self.call_all(work, &round, fresh_secret, begin_by).await);
+            let mut refused = None;
+            for (index, end) in ends {
+                let job = &mut work.jobs[index];
+                match end {
+                    End::Delivered(key, entry) => {
+                        job.done = true;
+                        let past = entry.past.first().map(|past| past.outcome);
+                        tally.add(&job.delivery.pipeline, counter(past));
+                        if matches!(past, None | Some(PastOutcome::Delivered)) {
+                            let age = entry.recorded_at.since(job.delivery.occurred_at);
+                            *newest = Some(newest.map_or(age, |other| other.max(age)));
+                        }
+                        work.entries.insert(key, *entry);
+                    }
+                    End::Failed => {
+                        job.done = true;
+                        tally.add(&job.delivery.pipeline, "failed");
+                    }
+                    End::SendAlone => job.alone = true,
+                    End::Later(Later::Unauthorised(reason)) if !fresh_secret && self.secret_arn.is_some() => {
+                        refused = Some(reason);
+                    }
+                    End::Later(later) => {
+                        tally.add(&job.delivery.pipeline, "retried");
+                        let message = job.message;
+                        if !matches!(later, Later::OutOfTime) {
+                            tracing::info!(
+                                destination = self.destination.name(),
+                                delivery = job.delivery.id,
+                                ?later,
+                                "waits"
+                            );
+                        }
+                        self.wait_for(&later, &messages[message], waits);
+                        match later {
+                            Later::Retry(_) => work.block_lane_of(index),
+                            _ => self.block_for(work, messages, &later, waits),
+                        }
+                    }
+                }
+            }
+            if let Some(reason) = refused {
+                // The secret may have been rotated since it was cached: read it once more, then believe the vendor.
+                tracing::info!(destination = self.destination.name(), reason, "the secret is read again");
+                fresh_secret = true;
+            }
+        }
+    }
+
+    /// What needs no request: superseded, repeated, unchanged, kept, rejected before it is sent.
+    async fn settle_without_calls(&self, work: &mut Work, round: &Round, tally: &mut Tally) -> Vec<(usize, End)> {
+        for (indexes, counter) in [(&round.superseded, "superseded"), (&round.repeats, "repeated")] {
+            for &index in indexes {
+                work.jobs[index].done = true;
+                tally.add(&work.jobs[index].delivery.pipeline, counter);
+            }
+        }
+        let work = &*work;
+        let advances = round.advances.iter().map(|(index, outcome)| async move {
+            (*index, self.record(work, &work.jobs[*index], *outcome, None).await)
+        });
+        let rejections = round
+            .rejections
+            .iter()
+            .map(|(index, reason)| async move { (*index, self.fail(&work.jobs[*index], reason.clone(), None).await) });
+        let (mut ends, rejected) = futures_util::future::join(join_all(advances), join_all(rejections)).await;
+        ends.extend(rejected);
+        ends
+    }
+
+    async fn call_all(&self, work: &Work, round: &Round, fresh_secret: bool, begin_by: Timestamp) -> Vec<(usize, End)> {
+        let mut calls = round.calls.iter();
+        let mut running = FuturesUnordered::new();
+        let begin = |call| async move { (call, self.attempt(work, call, fresh_secret, begin_by).await) };
+        running.extend(calls.by_ref().take(CONCURRENT_CALLS).map(begin));
+        let mut ends = Vec::new();
+        while let Some((call, answered)) = running.next().await {
+            // A destination that asks to wait, or refuses the credentials, need not be asked again.
+            let stop =
+                answered.iter().any(|end| matches!(end, End::Later(Later::Throttled(..) | Later::Unauthorised(_))));
+            ends.extend(call.jobs.iter().copied().zip(answered));
+            if stop {
+                calls = [].iter();
+            }
+            running.extend(calls.next().map(begin));
+        }
+        ends
+    }
+
+    fn wait_for(&self, later: &Later, message: &Message, waits: &mut HashMap<String, Duration>) {
+        let wait = later.wait(self.world.clock().now()).unwrap_or_else(|| message.backoff());
+        let group = waits.entry(message.attributes.message_group_id.clone()).or_default();
+        *group = wait.max(*group);
+    }
+
+    /// Nothing more is sent: every lane that is not done waits for the same reason.
+    fn block_for(&self, work: &mut Work, messages: &[Message], later: &Later, waits: &mut HashMap<String, Duration>) {
+        let open = work.lanes.values().any(|lane| !lane.blocked);
+        if let (true, Later::Unauthorised(reason)) = (open, later) {
+            tracing::error!(
+                destination = self.destination.name(),
+                reason,
+                "the destination does not accept the credentials: its queue holds until they are mended, and nothing is lost"
+            );
+        }
+        for message in work.unfinished_messages() {
+            self.wait_for(later, &messages[message], waits);
+        }
+        work.block_all();
+    }
+
+    async fn report(&self, tally: &Tally, newest: Option<Duration>) {
+        let name = self.destination.name();
+        let mut metrics = Metrics::new("deliver", Some(name));
+        for (metric, counter) in [
+            ("Delivered", "delivered"),
+            ("Unchanged", "unchanged"),
+            ("Superseded", "superseded"),
+            ("Failed", "failed"),
+            ("Retried", "retried"),
+        ] {
+            metrics.count(metric, tally.total(counter));
+        }
+        if let Some(age) = newest {
+            metrics.milliseconds("Freshness", age);
+        }
+        if let Some(line) = metrics.line(self.world.clock().now()) {
+            self.world.emit(&line);
+        }
+        if let Err(error) = self.world.activity().add(&format!("deliver/{name}"), &tally.0).await {
+            // Counts are for people's eyes; no delivery waits for them.
+            tracing::warn!("the activity could not be counted: {error}");
+        }
+    }
+
+    /// The last act: every reported message is hidden, all of a group for the same time, since the first of a group to
+    /// become visible would be received without those behind it.
+    async fn hide(&self, messages: &[Message], failed: &[usize], waits: &HashMap<String, Duration>) {
+        let hidden: Vec<(String, Duration)> = failed
+            .iter()
+            .map(|index| &messages[*index])
+            .map(|message| {
+                let wait = waits.get(&message.attributes.message_group_id).copied();
+                (message.receipt_handle.clone(), wait.unwrap_or_else(|| message.backoff()))
+            })
+            .collect();
+        if hidden.is_empty() {
+            return;
+        }
+        if let Err(error) = self.world.visibility().hide(&hidden).await {
+            // They come again when the queue's own visibility timeout ends: later than need be, and in order.
+            tracing::warn!("the waiting messages could not be hidden: {error}");
+        }
+    }
+}
+
+const fn counter(past: Option<PastOutcome>) -> &'static str {
+    match past {
+        None | Some(PastOutcome::Delivered | PastOutcome::Removed) => "delivered",
+        Some(PastOutcome::Unchanged) => "unchanged",
+        Some(PastOutcome::Kept) => "kept",
+    }
+}
+
+impl<W: World> Handle for Deliver<W> {
+    async fn handle(&self, payload: &[u8], deadline: Timestamp) -> Result<Vec<u8>, HandleError> {
+        let response = self.deliver(payload, deadline).await?;
+        serde_json::to_vec(&response).map_err(HandleError::from_error)
+    }
+}

@@ -1,2 +1,7 @@
 //! Sends one destination's deliveries to its vendor.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shared::lambda::run(deliver::config::on_lambda)
+}

@@ -86,21 +86,13 @@ pub async fn send<C: Channel>(
             .filter_map(|frames| frames.front())
             .map(|frame| Outgoing { frame, after: receipts.get(&frame.lane).map(String::as_str) })
             .collect();
-        let answers: Vec<(Lane, Result<String, String>)> = stream::iter(calls::<C>(&heads))
-            .map(|call| async move {
-                let answers = channel.send(call).await;
-                call.iter().map(|outgoing| outgoing.frame.lane).zip(answers).collect::<Vec<_>>()
-            })
-            .buffer_unordered(CONCURRENT_CALLS)
-            .collect::<Vec<_>>()
-            .await
-            .into_iter()
-            .flatten()
-            .collect();
+        let calls: Vec<_> = calls::<C>(&heads).into_iter().map(|call| call_one(channel, call)).collect();
+        let answers: Vec<Vec<(Lane, Result<String, String>)>> =
+            stream::iter(calls).buffer_unordered(CONCURRENT_CALLS).collect().await;
 
         let mut reason = None;
         let mut accepted = 0;
-        for (lane, answer) in answers {
+        for (lane, answer) in answers.into_iter().flatten() {
             match answer {
                 Ok(receipt) => {
                     accepted += 1;
@@ -129,6 +121,11 @@ pub async fn send<C: Channel>(
             tokio::time::sleep(pace.pause * 2_u32.saturating_pow(fruitless.saturating_sub(1))).await;
         }
     }
+}
+
+async fn call_one<C: Channel>(channel: &C, call: &[Outgoing<'_>]) -> Vec<(Lane, Result<String, String>)> {
+    let answers = channel.send(call).await;
+    call.iter().map(|outgoing| outgoing.frame.lane).zip(answers).collect()
 }
 
 /// Cuts the frames into calls within the channel's limits.

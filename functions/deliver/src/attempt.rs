@@ -1,0 +1,209 @@
+//! One attempt: a request, its answer, and the ledger or the failures written by it.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use shared::{
+    delivery::{Outcome, Step},
+    destination::{Answered, Mode, Operation, Parcel, unanswered},
+    failure::{Answer, Failure, Payload, Stage},
+    ledger::{Entry, LedgerKey, PastOutcome, Written},
+    ports::{Failures as _, Http as _, Ledger as _, PortError, Secrets as _},
+    time::{Clock as _, Timestamp},
+};
+
+use crate::{
+    Deliver,
+    round::{Call, parcel},
+    work::{Job, Work},
+    world::World,
+};
+
+/// How a job's attempt ended.
+#[derive(Debug)]
+pub enum End {
+    /// The vendor has it, and the ledger knows.
+    Delivered(LedgerKey, Box<Entry>),
+    /// It is among the failures.
+    Failed,
+    /// It has to be sent in a request of its own.
+    SendAlone,
+    /// It may succeed later.
+    Later(Later),
+}
+
+/// Why a job waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Later {
+    /// Its lane waits, the others go on.
+    Retry(String),
+    /// The destination asks to wait.
+    Throttled(Timestamp, String),
+    /// The destination does not accept the credentials.
+    Unauthorised(String),
+    /// There was no time left to begin.
+    OutOfTime,
+}
+
+/// So many attempts of one delivery may begin without ending.
+const CRASHES: u32 = 3;
+
+impl<W: World> Deliver<W> {
+    /// Makes a call and settles what it can. One end for each of the call's jobs, in their order.
+    pub(crate) async fn attempt(&self, work: &Work, call: &Call, fresh_secret: bool, begin_by: Timestamp) -> Vec<End> {
+        if self.world.clock().now() >= begin_by {
+            return call.jobs.iter().map(|_| End::Later(Later::OutOfTime)).collect();
+        }
+        let jobs: Vec<&Job> = call.jobs.iter().map(|index| &work.jobs[*index]).collect();
+        if let [job] = jobs[..]
+            && job.alone
+        {
+            return vec![self.attempt_marked(work, call, job, fresh_secret).await];
+        }
+        self.send(work, call, &jobs, fresh_secret).await
+    }
+
+    /// A suspect's attempt is marked before it is made: what crashes the function leaves its mark, and is found.
+    async fn attempt_marked(&self, work: &Work, call: &Call, job: &Job, fresh_secret: bool) -> End {
+        let begun = match self.world.ledger().begin_attempt(&job.delivery.id).await {
+            Ok(begun) => begun,
+            Err(error) => return End::Later(Later::Retry(error.to_string())),
+        };
+        let end = if begun > CRASHES {
+            let reason = format!(
+                "{CRASHES} attempts to send this delivery began and none ended: sending it seems to crash the \
+                 function, which is a defect of Freshet; please report it, then redrive or discard"
+            );
+            self.fail(job, reason, None).await
+        } else {
+            self.send(work, call, &[job], fresh_secret).await.pop().unwrap_or(End::Later(Later::OutOfTime))
+        };
+        match self.world.ledger().end_attempt(&job.delivery.id).await {
+            Ok(()) => end,
+            // The mark stays, which is the safe side.
+            Err(error) => {
+                tracing::warn!(delivery = job.delivery.id, "an attempt's mark could not be removed: {error}");
+                end
+            }
+        }
+    }
+
+    async fn send(&self, work: &Work, call: &Call, jobs: &[&Job], fresh_secret: bool) -> Vec<End> {
+        let all = |later: Later| jobs.iter().map(|_| End::Later(later.clone())).collect::<Vec<_>>();
+        let operation = match self.destination.operation(&call.action, call.step) {
+            Ok(operation) => operation,
+            Err(reason) => return all(Later::Retry(reason)),
+        };
+        let secret = match self.secret(fresh_secret).await {
+            Ok(secret) => secret,
+            Err(error) => return all(Later::Unauthorised(error.to_string())),
+        };
+        let parcels: Vec<Parcel<'_>> = jobs.iter().map(|job| parcel(work, job)).collect();
+        let request = match operation.render(&parcels, secret.as_deref(), self.world.clock().now()) {
+            Ok(request) => request,
+            Err(error) => {
+                let outcome = Operation::unsent(&error);
+                let ended = jobs.iter().map(|job| self.settle(work, job, Answered::Ended(outcome.clone())));
+                return join_all(ended).await;
+            }
+        };
+        let answered = match self.world.http().call(&request).await {
+            Ok(response) => operation.read(&parcels, &response, self.world.clock().now()),
+            Err(error) if error.permanent => {
+                let outcome = Outcome::Rejected { reason: error.to_string(), answer: None };
+                parcels.iter().map(|_| Answered::Ended(outcome.clone())).collect()
+            }
+            Err(error) => parcels.iter().map(|_| Answered::Ended(unanswered(&error))).collect(),
+        };
+        join_all(jobs.iter().zip(answered).map(|(job, answered)| self.settle(work, job, answered))).await
+    }
+
+    async fn secret(&self, fresh: bool) -> Result<Option<String>, PortError> {
+        match &self.secret_arn {
+            Some(arn) => self.world.secrets().secret(arn, fresh).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn settle(&self, work: &Work, job: &Job, answered: Answered) -> End {
+        match answered {
+            Answered::SendAlone => End::SendAlone,
+            Answered::Ended(Outcome::Delivered { destination_key }) => {
+                let outcome = match job.delivery.step {
+                    Step::Apply | Step::Keep => PastOutcome::Delivered,
+                    Step::Archive | Step::Delete => PastOutcome::Removed,
+                };
+                self.record(work, job, outcome, destination_key).await
+            }
+            Answered::Ended(Outcome::Rejected { reason, answer }) => self.fail(job, reason, answer).await,
+            Answered::Ended(Outcome::Retry { reason }) => End::Later(Later::Retry(reason)),
+            Answered::Ended(Outcome::Throttled { until, reason }) => End::Later(Later::Throttled(until, reason)),
+            Answered::Ended(Outcome::Unauthorised { reason }) => End::Later(Later::Unauthorised(reason)),
+        }
+    }
+
+    /// Writes what has come about into the ledger.
+    pub(crate) async fn record(
+        &self,
+        work: &Work,
+        job: &Job,
+        outcome: PastOutcome,
+        destination_key: Option<String>,
+    ) -> End {
+        let now = self.world.clock().now();
+        let entry = match job.mode {
+            Some(Mode::Append) => Entry::of_append(&job.delivery, now),
+            _ => Entry::after(work.entries.get(&job.key), &job.delivery, outcome, destination_key, now),
+        };
+        match self.world.ledger().write(&job.key, &entry).await {
+            Ok(Written::Yes) => End::Delivered(job.key.clone(), Box::new(entry)),
+            // Two invocations hold this lane. What the other one wrote decides, at the next receive.
+            Ok(Written::Superseded) => End::Later(Later::Retry(
+                "another invocation has delivered a newer change of the row meanwhile".to_owned(),
+            )),
+            Err(error) => End::Later(Later::Retry(error.to_string())),
+        }
+    }
+
+    /// Keeps a delivery that can never be sent as a failure.
+    pub(crate) async fn fail(&self, job: &Job, reason: String, answer: Option<Answer>) -> End {
+        let delivery = &job.delivery;
+        tracing::warn!(
+            delivery = delivery.id,
+            pipeline = delivery.pipeline,
+            destination = self.destination.name(),
+            status = answer.as_ref().map(|answer| answer.status),
+            "a delivery was rejected"
+        );
+        let failure = Failure {
+            id: delivery.id.clone(),
+            stage: Stage::Deliver,
+            reason,
+            source: Some(delivery.source.clone()),
+            pipeline: Some(delivery.pipeline.clone()),
+            version: Some(delivery.version),
+            destination: Some(self.destination.name().to_owned()),
+            key: Some(delivery.key.clone()),
+            answer,
+            payload: Payload::of(job.json.as_bytes()),
+            at: self.world.clock().now(),
+        };
+        match self.world.failures().keep(vec![failure]).await {
+            Ok(()) => End::Failed,
+            Err(error) => End::Later(Later::Retry(error.to_string())),
+        }
+    }
+}
+
+impl Later {
+    /// How long to wait, where the vendor or the reason says; otherwise the message's own backoff.
+    pub(crate) fn wait(&self, now: Timestamp) -> Option<Duration> {
+        match self {
+            Self::Retry(_) => None,
+            Self::Throttled(until, _) => Some(until.since(now).max(Duration::from_secs(1))),
+            // Somebody has to mend it; each try costs the vendor and the user.
+            Self::Unauthorised(_) => Some(Duration::from_mins(5)),
+            Self::OutOfTime => Some(Duration::ZERO),
+        }
+    }
+}

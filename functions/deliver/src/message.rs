@@ -1,0 +1,96 @@
+//! The SQS event: a batch of a FIFO queue's messages.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// The event that Lambda hands over for an SQS queue ("Using Lambda with Amazon SQS", example FIFO queue message
+/// event).
+#[derive(Debug, Deserialize)]
+pub struct SqsEvent {
+    /// The messages, in the queue's order within each group.
+    #[serde(rename = "Records")]
+    pub records: Vec<Message>,
+}
+
+/// One message.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Message {
+    /// Its id, by which it is reported.
+    #[serde(rename = "messageId")]
+    pub id: String,
+    /// The handle of this receive, by which its visibility is set.
+    pub receipt_handle: String,
+    /// A frame.
+    pub body: String,
+    /// What SQS knows of it.
+    pub attributes: Attributes,
+}
+
+/// What SQS knows of a message. All are texts.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Attributes {
+    /// The lane.
+    pub message_group_id: String,
+    /// How often it has been received, this time included.
+    pub approximate_receive_count: String,
+}
+
+/// From this receive on a message is taken one delivery at a time, each attempt marked before it is made, so that the
+/// one that crashes the function is found.
+const SUSPECT_AFTER: u32 = 10;
+
+/// The longest wait between two receives.
+const LONGEST_WAIT: Duration = Duration::from_hours(1);
+
+impl Message {
+    /// How often it has been received, this time included.
+    pub fn receives(&self) -> u32 {
+        self.attributes.approximate_receive_count.parse().unwrap_or(1)
+    }
+
+    /// Whether one of its deliveries may be what crashes the function.
+    pub fn is_suspect(&self) -> bool {
+        self.receives() >= SUSPECT_AFTER
+    }
+
+    /// How long to wait before the next receive: exponential in the receives, with full jitter, from one second to an
+    /// hour. The jitter comes from the message's id and its receives, so that the same history waits the same time.
+    pub fn backoff(&self) -> Duration {
+        let ceiling = Duration::from_secs(2_u64.saturating_pow(self.receives().min(16))).min(LONGEST_WAIT);
+        let seed = shared::digest::hex(format!("{}/{}", self.id, self.receives()).as_bytes());
+        let draw = u64::from_str_radix(&seed[..8], 16).unwrap_or(0);
+        Duration::from_secs(1 + draw % ceiling.as_secs())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_to_an_hour_and_are_spread() {
+        let message = |id: &str, receives: u32| Message {
+            id: id.to_owned(),
+            receipt_handle: String::new(),
+            body: String::new(),
+            attributes: Attributes {
+                message_group_id: "lane-0".to_owned(),
+                approximate_receive_count: receives.to_string(),
+            },
+        };
+        for receives in 1..40 {
+            let waits: Vec<u64> = (0..200).map(|id| message(&id.to_string(), receives).backoff().as_secs()).collect();
+            let ceiling = 2_u64.pow(receives.min(16)).min(3_600);
+            assert!(waits.iter().all(|wait| (1..=ceiling).contains(wait)), "{receives}: {waits:?}");
+            let mean = waits.iter().sum::<u64>() / 200;
+            assert!(
+                receives < 5 || (ceiling / 3..=2 * ceiling / 3).contains(&mean),
+                "{receives}: mean {mean} of {ceiling}"
+            );
+        }
+        assert!(!message("a", 9).is_suspect() && message("a", 10).is_suspect());
+    }
+}

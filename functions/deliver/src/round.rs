@@ -1,0 +1,220 @@
+//! A round: what can be done at once without two values of one row under way.
+//!
+//! Of each row one delivery is in a round, and its entry in the ledger is written before the next one's turn. So what
+//! comes again after a crash is judged by a ledger that knows all but the last value, and no older value follows a
+//! newer one.
+
+use std::{
+    collections::{HashMap, HashSet},
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use shared::{
+    delivery::Step,
+    destination::{Check, Destination, Mode, Operation, Parcel},
+    ledger::{LedgerKey, PastOutcome, Verdict, judge_append, judge_row},
+};
+
+use crate::work::{Job, Work};
+
+/// What a round does.
+#[derive(Debug, Default)]
+pub struct Round {
+    /// Requests to the vendor.
+    pub calls: Vec<Call>,
+    /// Nothing to send: the ledger advances.
+    pub advances: Vec<(usize, PastOutcome)>,
+    /// Never to be sent, and why.
+    pub rejections: Vec<(usize, String)>,
+    /// Superseded by what the ledger knows.
+    pub superseded: Vec<usize>,
+    /// Delivered before.
+    pub repeats: Vec<usize>,
+}
+
+/// One request to the vendor.
+#[derive(Debug)]
+pub struct Call {
+    /// The action.
+    pub action: String,
+    /// The step.
+    pub step: Step,
+    /// Places in [`Work::jobs`], in order.
+    pub jobs: Vec<usize>,
+    bytes: usize,
+    identities: HashSet<String>,
+    alone: bool,
+}
+
+impl Round {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.calls.is_empty()
+            && self.advances.is_empty()
+            && self.rejections.is_empty()
+            && self.superseded.is_empty()
+            && self.repeats.is_empty()
+    }
+
+    /// Plans the next round.
+    pub fn plan(work: &Work, destination: &Destination) -> Self {
+        let mut planner = Planner { destination, round: Self::default(), taken: HashMap::new() };
+        for lane in work.lanes.values().filter(|lane| !lane.blocked) {
+            for &index in &lane.jobs {
+                let job = &work.jobs[index];
+                if !job.done {
+                    planner.take(work, index, job);
+                }
+            }
+        }
+        planner.round
+    }
+}
+
+struct Planner<'a> {
+    destination: &'a Destination,
+    round: Round,
+    /// Rows with a delivery in this round, and the call that it is in. Appends have a row too: its order is kept.
+    taken: HashMap<LedgerKey, Option<usize>>,
+}
+
+impl Planner<'_> {
+    fn take(&mut self, work: &Work, index: usize, job: &Job) {
+        let row = LedgerKey::of_row(&job.delivery);
+        let earlier = self.taken.get(&row).copied();
+        if let Some(call) = earlier {
+            self.join(work, index, job, call);
+            return;
+        }
+        // A row that is settled without a call or a write leaves the way free for its next delivery.
+        let entry = work.entries.get(&job.key);
+        let verdict = match job.mode {
+            None => {
+                let reason = format!(
+                    "the destination {} has no action {:?}; correct the pipeline's action, or put back what it had",
+                    self.destination.name(),
+                    job.delivery.action
+                );
+                self.round.rejections.push((index, reason));
+                return;
+            }
+            Some(Mode::Append) => judge_append(entry),
+            Some(Mode::Upsert) => judge_row(entry, &job.delivery),
+        };
+        match verdict {
+            Verdict::Superseded => self.round.superseded.push(index),
+            Verdict::Repeat => self.round.repeats.push(index),
+            Verdict::Unchanged => self.advance(row, index, PastOutcome::Unchanged),
+            Verdict::Keep => self.advance(row, index, PastOutcome::Kept),
+            Verdict::Send => self.send(work, index, job, row),
+        }
+    }
+
+    fn advance(&mut self, row: LedgerKey, index: usize, outcome: PastOutcome) {
+        self.round.advances.push((index, outcome));
+        self.taken.insert(row, None);
+    }
+
+    fn send(&mut self, work: &Work, index: usize, job: &Job, row: LedgerKey) {
+        let operation = match self.destination.operation(&job.delivery.action, job.delivery.step) {
+            Ok(operation) => operation,
+            Err(reason) => {
+                self.round.rejections.push((index, reason));
+                return;
+            }
+        };
+        let parcel = parcel(work, job);
+        // What a vendor's file and a strange value make of each other must not cost the other deliveries.
+        let looked_at = catch_unwind(AssertUnwindSafe(|| (operation.check(&parcel), operation.size_of(&parcel))));
+        match looked_at {
+            Err(_) => {
+                let reason = "reading this delivery crashed, which is a defect of Freshet; please report it".to_owned();
+                self.round.rejections.push((index, reason));
+            }
+            Ok((Check::Reject(reason), _)) => self.round.rejections.push((index, reason)),
+            Ok((Check::Nothing, _)) => self.advance(row, index, PastOutcome::Unchanged),
+            Ok((Check::Send, bytes)) => {
+                let call = self.place(job, index, &operation, &parcel, bytes);
+                self.taken.insert(row, Some(call));
+            }
+        }
+    }
+
+    /// Puts a delivery into a call with room for it, or a new one.
+    fn place(
+        &mut self,
+        job: &Job,
+        index: usize,
+        operation: &Operation<'_>,
+        parcel: &Parcel<'_>,
+        bytes: usize,
+    ) -> usize {
+        let cap = operation.cap();
+        let identity = operation.identity(parcel);
+        let fits = |call: &Call| {
+            !call.alone
+                && !job.alone
+                && call.action == job.delivery.action
+                && call.step == job.delivery.step
+                && call.jobs.len() < cap.count
+                && call.bytes + bytes <= cap.bytes
+                && identity.as_ref().is_none_or(|identity| !call.identities.contains(identity))
+        };
+        let place = self.round.calls.iter().position(fits).unwrap_or_else(|| {
+            self.round.calls.push(Call {
+                action: job.delivery.action.clone(),
+                step: job.delivery.step,
+                jobs: Vec::new(),
+                bytes: 0,
+                identities: HashSet::new(),
+                alone: job.alone,
+            });
+            self.round.calls.len() - 1
+        });
+        let call = &mut self.round.calls[place];
+        call.jobs.push(index);
+        call.bytes += bytes;
+        call.identities.extend(identity);
+        place
+    }
+
+    /// A later append of a row may share the request of the earlier one, where the vendor reads it in order. Anything
+    /// else waits for the next round.
+    fn join(&mut self, work: &Work, index: usize, job: &Job, call: Option<usize>) {
+        let Some(place) = call else { return };
+        let Ok(operation) = self.destination.operation(&job.delivery.action, job.delivery.step) else { return };
+        let cap = operation.cap();
+        let parcel = parcel(work, job);
+        let row = LedgerKey::of_row(&job.delivery);
+        let joined = catch_unwind(AssertUnwindSafe(|| {
+            let sendable =
+                operation.check(&parcel) == Check::Send && judge_append(work.entries.get(&job.key)) == Verdict::Send;
+            (sendable, operation.size_of(&parcel))
+        }));
+        let open = &mut self.round.calls[place];
+        match joined {
+            Ok((true, bytes))
+                if cap.same_key
+                    && !job.alone
+                    && !open.alone
+                    && open.action == job.delivery.action
+                    && open.step == job.delivery.step
+                    && open.jobs.len() < cap.count
+                    && open.bytes + bytes <= cap.bytes =>
+            {
+                open.jobs.push(index);
+                open.bytes += bytes;
+            }
+            // Not even a later one may overtake it.
+            _ => {
+                self.taken.insert(row, None);
+            }
+        }
+    }
+}
+
+/// A job with what the ledger knows of its row.
+pub fn parcel<'a>(work: &'a Work, job: &'a Job) -> Parcel<'a> {
+    let entry = work.entries.get(&job.key);
+    Parcel { delivery: &job.delivery, destination_key: entry.and_then(|entry| entry.destination_key.as_deref()) }
+}

@@ -1,0 +1,120 @@
+//! The deliveries of an invocation, lane by lane, and how far each has come.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use shared::{
+    delivery::{Delivery, Step},
+    destination::{Destination, Mode},
+    ledger::{Entry, LedgerKey},
+};
+
+/// One delivery on its way.
+#[derive(Debug)]
+pub struct Job {
+    /// The delivery.
+    pub delivery: Delivery,
+    /// Its JSON as it came, for a failure.
+    pub json: String,
+    /// The place of its message in the batch.
+    pub message: usize,
+    /// Its entry in the ledger.
+    pub key: LedgerKey,
+    /// Whether it appends or keeps a row in step; `None` where the destination has no such action.
+    pub mode: Option<Mode>,
+    /// It has to be sent in a request of its own.
+    pub alone: bool,
+    /// It has come to its end.
+    pub done: bool,
+}
+
+/// A lane's jobs, in order.
+#[derive(Debug, Default)]
+pub struct LaneWork {
+    /// Places in [`Work::jobs`].
+    pub jobs: Vec<usize>,
+    /// The lane goes no further in this invocation.
+    pub blocked: bool,
+}
+
+/// All of an invocation's work.
+#[derive(Debug, Default)]
+pub struct Work {
+    /// All jobs; a lane's are in order.
+    pub jobs: Vec<Job>,
+    /// By message group.
+    pub lanes: BTreeMap<String, LaneWork>,
+    /// What the ledger holds, kept in step with what is written to it.
+    pub entries: HashMap<LedgerKey, Entry>,
+}
+
+impl Work {
+    /// Adds a message's deliveries, in order.
+    pub fn add(
+        &mut self,
+        group: &str,
+        message: usize,
+        alone: bool,
+        deliveries: Vec<(Delivery, String)>,
+        at: &Destination,
+    ) {
+        let lane = self.lanes.entry(group.to_owned()).or_default();
+        for (delivery, json) in deliveries {
+            let mode = at.operation(&delivery.action, Step::Apply).ok().map(|operation| operation.mode());
+            let key = match mode {
+                Some(Mode::Append) => LedgerKey::of_append(&delivery),
+                Some(Mode::Upsert) | None => LedgerKey::of_row(&delivery),
+            };
+            lane.jobs.push(self.jobs.len());
+            self.jobs.push(Job { delivery, json, message, key, mode, alone, done: false });
+        }
+    }
+
+    /// The jobs that a later one of the same row in the same message makes needless: only the last value counts.
+    ///
+    /// Not across messages: a message comes again whole, so the same values are left out again; but of two messages
+    /// only the first may come again, and its value would then be sent after the second's.
+    pub fn superseded_in_their_message(&self) -> Vec<usize> {
+        let mut later: HashSet<(usize, &LedgerKey)> = HashSet::new();
+        let mut superseded = Vec::new();
+        for (index, job) in self.jobs.iter().enumerate().rev() {
+            if job.mode != Some(Mode::Upsert) {
+                continue;
+            }
+            if later.contains(&(job.message, &job.key)) {
+                superseded.push(index);
+            } else if job.delivery.step != Step::Keep {
+                // A row that leaves the filter and is kept says nothing of what the destination should hold.
+                later.insert((job.message, &job.key));
+            }
+        }
+        superseded
+    }
+
+    /// Every ledger key, each once.
+    pub fn keys(&self) -> Vec<LedgerKey> {
+        let keys: HashSet<&LedgerKey> = self.jobs.iter().filter(|job| job.mode.is_some()).map(|job| &job.key).collect();
+        keys.into_iter().cloned().collect()
+    }
+
+    /// Whether anything can still be done in this invocation.
+    pub fn is_open(&self) -> bool {
+        self.lanes.values().any(|lane| !lane.blocked && lane.jobs.iter().any(|job| !self.jobs[*job].done))
+    }
+
+    /// The lane of a job goes no further.
+    pub fn block_lane_of(&mut self, job: usize) {
+        if let Some(lane) = self.lanes.values_mut().find(|lane| lane.jobs.contains(&job)) {
+            lane.blocked = true;
+        }
+    }
+
+    /// No lane goes any further.
+    pub fn block_all(&mut self) {
+        self.lanes.values_mut().for_each(|lane| lane.blocked = true);
+    }
+
+    /// The places of the messages with a job that has not come to its end.
+    pub fn unfinished_messages(&self) -> HashSet<usize> {
+        self.jobs.iter().filter(|job| !job.done).map(|job| job.message).collect()
+    }
+}

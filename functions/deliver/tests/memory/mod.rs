@@ -1,0 +1,200 @@
+//! The world in memory, deliveries and batches for it.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use deliver::{Deliver, World};
+use serde_json::json;
+use shared::{
+    delivery::{Delivery, Step},
+    destination,
+    event::Op,
+    frame::{Content, Item, pack},
+    key::Key,
+    lane::Lanes,
+    ports::Http,
+    position::Position,
+    testing::{
+        ManualClock, MemoryActivity, MemoryFailures, MemoryLedger, MemoryObjects, MemorySecrets, MemoryVisibility,
+    },
+    time::Timestamp,
+    value::{Object, Value},
+};
+
+/// The ARN of every test's secret.
+pub const SECRET: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:test";
+
+/// The time at which every test begins, in milliseconds.
+pub const NOW: i64 = 1_700_000_000_000;
+
+/// The world in memory, with a vendor of the test's choice.
+#[derive(Debug)]
+pub struct Memory<H> {
+    pub ledger: MemoryLedger,
+    pub failures: MemoryFailures,
+    pub activity: MemoryActivity,
+    pub objects: MemoryObjects,
+    pub visibility: MemoryVisibility,
+    pub secrets: MemorySecrets,
+    pub http: H,
+    pub clock: ManualClock,
+}
+
+impl<H> Memory<H> {
+    pub fn new(http: H) -> Self {
+        Self {
+            ledger: MemoryLedger::default(),
+            failures: MemoryFailures::default(),
+            activity: MemoryActivity::default(),
+            objects: MemoryObjects::default(),
+            visibility: MemoryVisibility::default(),
+            secrets: MemorySecrets::with(SECRET, "token-1"),
+            http,
+            clock: ManualClock::at(NOW),
+        }
+    }
+}
+
+/// A handler holds its world by reference, so that a test can look at it and build another handler on it.
+impl<H: Http + Send> World for &'static Memory<H> {
+    type Ledger = MemoryLedger;
+    type Failures = MemoryFailures;
+    type Activity = MemoryActivity;
+    type Objects = MemoryObjects;
+    type Visibility = MemoryVisibility;
+    type Secrets = MemorySecrets;
+    type Http = H;
+    type Clock = ManualClock;
+
+    fn ledger(&self) -> &MemoryLedger {
+        &self.ledger
+    }
+    fn failures(&self) -> &MemoryFailures {
+        &self.failures
+    }
+    fn activity(&self) -> &MemoryActivity {
+        &self.activity
+    }
+    fn objects(&self) -> &MemoryObjects {
+        &self.objects
+    }
+    fn visibility(&self) -> &MemoryVisibility {
+        &self.visibility
+    }
+    fn secrets(&self) -> &MemorySecrets {
+        &self.secrets
+    }
+    fn http(&self) -> &H {
+        &self.http
+    }
+    fn clock(&self) -> &ManualClock {
+        &self.clock
+    }
+    fn emit(&self, _line: &str) {}
+}
+
+/// A handler of a connector, with settings as JSON.
+pub fn handler<H: Http + Send>(
+    connector: &str,
+    settings: &str,
+    world: &'static Memory<H>,
+) -> Deliver<&'static Memory<H>> {
+    let settings = Value::from_json(settings.as_bytes()).unwrap();
+    let destination =
+        destination::connector(connector).unwrap().configure("crm", settings.as_object().unwrap()).unwrap();
+    let secret = (connector == "hubspot").then(|| SECRET.to_owned());
+    Deliver::new(destination, secret, lanes(), Duration::from_secs(30), world)
+}
+
+/// Every test's queue has so many lanes.
+pub fn lanes() -> Lanes {
+    Lanes::new(4).unwrap()
+}
+
+/// A delivery of a contact: `key` names the row, `position` its order, `value` what is sent.
+pub fn contact(key: &str, position: u32, value: &str) -> Delivery {
+    let fields = [("email", format!("{key}@example.com")), ("plan", value.to_owned())];
+    Delivery {
+        id: format!("contacts/customers/1/{position}"),
+        pipeline: "contacts".into(),
+        version: 1,
+        source: "customers".into(),
+        op: Op::Update,
+        key: Key::single("id", key),
+        epoch: 1,
+        position: Position::parse(&position.to_string()).unwrap(),
+        occurred_at: Timestamp::from_millis(NOW - 1_000),
+        action: "upsert_contact".into(),
+        step: Step::Apply,
+        fields: fields.into_iter().map(|(name, value)| (name.to_owned(), Value::String(value))).collect(),
+    }
+}
+
+/// A delivery of an event to a webhook.
+pub fn event(key: &str, position: u32, value: &str) -> Delivery {
+    Delivery {
+        action: "send".into(),
+        fields: Object::from_iter([("value".to_owned(), Value::from(value))]),
+        ..contact(key, position, value)
+    }
+}
+
+/// A message of a queue.
+#[derive(Clone, Debug)]
+pub struct Message {
+    pub id: String,
+    pub group: String,
+    pub body: String,
+    pub receives: u32,
+}
+
+/// Packs the deliveries of one message each: all of a message's have to be of one lane.
+pub fn messages(batches: &[Vec<Delivery>]) -> Vec<Message> {
+    let mut messages = Vec::new();
+    for (number, batch) in batches.iter().enumerate() {
+        let items: Vec<Item> = batch
+            .iter()
+            .map(|delivery| Item {
+                lane: lanes().lane_of(&delivery.source, &delivery.key),
+                id: delivery.id.clone(),
+                json: serde_json::to_string(delivery).unwrap(),
+                record: 0,
+            })
+            .collect();
+        let frames: BTreeMap<_, _> = pack(Content::Deliveries, lanes(), &items);
+        assert_eq!(frames.len(), 1, "a message is of one lane");
+        for frame in frames.into_values().flatten() {
+            messages.push(Message {
+                id: format!("m-{number}"),
+                group: frame.lane.to_string(),
+                body: frame.body,
+                receives: 1,
+            });
+        }
+    }
+    messages
+}
+
+/// The event that Lambda hands over for these messages.
+pub fn payload(messages: &[Message]) -> Vec<u8> {
+    let records: Vec<_> = messages
+        .iter()
+        .map(|message| {
+            json!({
+                "messageId": message.id,
+                "receiptHandle": format!("handle-{}", message.id),
+                "body": message.body,
+                "attributes": {
+                    "MessageGroupId": message.group,
+                    "ApproximateReceiveCount": message.receives.to_string(),
+                },
+                "eventSource": "aws:sqs",
+            })
+        })
+        .collect();
+    serde_json::to_vec(&json!({"Records": records})).unwrap()
+}
+
+/// Two minutes from the beginning: as long as the function may take.
+pub fn deadline() -> Timestamp {
+    Timestamp::from_millis(NOW + 120_000)
+}

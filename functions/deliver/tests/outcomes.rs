@@ -1,0 +1,278 @@
+//! What each outcome does to a batch: what is sent, kept, reported and for how long it is hidden.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod memory;
+
+use std::time::Duration;
+
+use memory::{Memory, contact, deadline, event, handler, messages, payload};
+use serde_json::{Value as Json, json};
+use shared::{
+    delivery::{Delivery, Step},
+    testing::ScriptedHttp,
+    value::Object,
+};
+
+/// A contact's row, removed or kept.
+fn without(key: &str, position: u32, step: Step) -> Delivery {
+    Delivery { step, fields: Object::new(), ..contact(key, position, "") }
+}
+
+const HUBSPOT: (&str, &str) = ("hubspot", "{}");
+const SINGLE: (&str, &str) = ("webhook", r#"{"url":"https://hook.example/","body":"single"}"#);
+const ARRAY: (&str, &str) = ("webhook", r#"{"url":"https://hook.example/","body":"array"}"#);
+
+fn world() -> &'static Memory<ScriptedHttp> {
+    Box::leak(Box::new(Memory::new(ScriptedHttp::default())))
+}
+
+/// Delivers one batch, and answers the reported message ids.
+async fn deliver(
+    (connector, settings): (&str, &str),
+    world: &'static Memory<ScriptedHttp>,
+    batches: &[Vec<Delivery>],
+) -> Vec<String> {
+    let payload = payload(&messages(batches));
+    let response = handler(connector, settings, world).deliver(&payload, deadline()).await.unwrap();
+    response.failed().map(str::to_owned).collect()
+}
+
+fn bodies(world: &Memory<ScriptedHttp>) -> Vec<Json> {
+    let requests = world.http.requests.lock().unwrap();
+    requests.iter().map(|request| serde_json::from_slice(&request.body).unwrap()).collect()
+}
+
+/// The plans that were sent, request by request.
+fn plans(world: &Memory<ScriptedHttp>) -> Vec<Vec<String>> {
+    let plan = |input: &Json| input["properties"]["plan"].as_str().map(str::to_owned);
+    bodies(world).iter().map(|body| body["inputs"].as_array().unwrap().iter().filter_map(plan).collect()).collect()
+}
+
+/// HubSpot's answer to an upsert of these rows.
+fn upserted(keys: &[&str]) -> String {
+    let results: Vec<Json> = keys
+        .iter()
+        .map(|key| {
+            json!({"id": format!("hs-{key}"), "new": true, "archived": false, "createdAt": "2026-01-01T00:00:00Z",
+                   "updatedAt": "2026-01-01T00:00:00Z", "properties": {"email": format!("{key}@example.com")}})
+        })
+        .collect();
+    json!({"status": "COMPLETE", "results": results}).to_string()
+}
+
+fn counter(world: &Memory<ScriptedHttp>, counter: &str) -> u64 {
+    let counts = world.activity.0.lock().unwrap();
+    counts.iter().filter(|((_, _, other), _)| *other == counter).map(|(_, count)| count).sum()
+}
+
+#[tokio::test]
+async fn what_is_delivered_is_remembered_and_not_sent_again() {
+    let world = world();
+    world.http.answer(200, &[], &upserted(&["a"]));
+    let batch = [vec![contact("a", 5, "pro")]];
+    assert!(deliver(HUBSPOT, world, &batch).await.is_empty());
+    assert!(deliver(HUBSPOT, world, &batch).await.is_empty(), "the same message again");
+    assert_eq!(plans(world), [["pro"]]);
+    assert_eq!((counter(world, "delivered"), counter(world, "repeated")), (1, 1));
+
+    assert!(deliver(HUBSPOT, world, &[vec![contact("a", 4, "free")]]).await.is_empty(), "an older one");
+    assert!(deliver(HUBSPOT, world, &[vec![contact("a", 6, "pro")]]).await.is_empty(), "the same fields");
+    assert_eq!(plans(world).len(), 1);
+    assert_eq!((counter(world, "superseded"), counter(world, "unchanged")), (1, 1));
+    // The unchanged one counts as the newest: nothing older comes in behind it.
+    assert!(deliver(HUBSPOT, world, &[vec![contact("a", 5, "free")]]).await.is_empty());
+    assert_eq!(plans(world).len(), 1);
+}
+
+#[tokio::test]
+async fn only_the_last_value_of_a_row_in_a_message_is_sent() {
+    let world = world();
+    world.http.answer(200, &[], &upserted(&["a"]));
+    assert!(deliver(HUBSPOT, world, &[vec![contact("a", 1, "free"), contact("a", 2, "pro")]]).await.is_empty());
+    assert_eq!(plans(world), [["pro"]]);
+}
+
+#[tokio::test]
+async fn values_of_a_row_in_two_messages_go_out_one_after_the_other() {
+    let world = world();
+    world.http.answer(200, &[], &upserted(&["a"]));
+    world.http.answer(200, &[], &upserted(&["a"]));
+    let batch = [vec![contact("a", 1, "free")], vec![contact("a", 2, "pro")]];
+    assert!(deliver(HUBSPOT, world, &batch).await.is_empty());
+    assert_eq!(plans(world), [["free"], ["pro"]]);
+}
+
+#[tokio::test]
+async fn a_row_that_leaves_and_is_kept_does_not_swallow_the_value_before() {
+    let world = world();
+    world.http.answer(200, &[], &upserted(&["a"]));
+    assert!(deliver(HUBSPOT, world, &[vec![contact("a", 1, "pro"), without("a", 2, Step::Keep)]]).await.is_empty());
+    assert_eq!(plans(world), [["pro"]]);
+    assert_eq!((counter(world, "delivered"), counter(world, "kept")), (1, 1));
+}
+
+#[tokio::test]
+async fn a_removal_names_the_vendors_own_id_and_comes_to_nothing_without() {
+    let world = world();
+    assert!(deliver(HUBSPOT, world, &[vec![without("a", 1, Step::Archive)]]).await.is_empty());
+    assert!(bodies(world).is_empty(), "nothing was ever sent");
+    world.http.answer(200, &[], &upserted(&["a"]));
+    world.http.answer(204, &[], "");
+    let batch = [vec![contact("a", 2, "pro")], vec![without("a", 3, Step::Archive)]];
+    assert!(deliver(HUBSPOT, world, &batch).await.is_empty());
+    assert_eq!(bodies(world)[1], json!({"inputs": [{"id": "hs-a"}]}));
+}
+
+#[tokio::test]
+async fn throttling_holds_everything_for_as_long_as_the_vendor_says() {
+    let world = world();
+    world.http.answer(429, &[("retry-after", "90")], r#"{"message":"slow down"}"#);
+    let batch = [vec![contact("a", 1, "pro")], vec![contact("a", 2, "max")]];
+    assert_eq!(deliver(HUBSPOT, world, &batch).await, ["m-0", "m-1"]);
+    assert_eq!(plans(world).len(), 1, "one question is enough");
+    let hidden = world.visibility.hidden.lock().unwrap();
+    assert_eq!(hidden.len(), 2);
+    assert!(hidden.values().all(|wait| *wait == Duration::from_secs(90)), "{hidden:?}");
+}
+
+#[tokio::test]
+async fn a_failing_lane_waits_and_the_others_go_on() {
+    let world = world();
+    // By their lanes: a and b differ.
+    let lane = |key: &str| memory::lanes().lane_of("customers", &shared::key::Key::single("id", key));
+    assert_ne!(lane("a"), lane("b"));
+    let batch =
+        [vec![event("a", 1, "1")], vec![event("b", 2, "2")], vec![event("a", 3, "3")], vec![event("b", 4, "4")]];
+    world.http.answer_where(r#""value":"1""#, 503, "");
+    assert_eq!(deliver(SINGLE, world, &batch).await, ["m-0", "m-2"]);
+    let sent: Vec<String> =
+        bodies(world).iter().map(|body| body["data"]["value"].as_str().unwrap().to_owned()).collect();
+    assert!(!sent.contains(&"3".to_owned()), "{sent:?}");
+    assert!(sent.contains(&"2".to_owned()) && sent.contains(&"4".to_owned()), "{sent:?}");
+    let hidden = world.visibility.hidden.lock().unwrap();
+    assert_eq!(hidden["handle-m-0"], hidden["handle-m-2"], "a group is hidden for one time");
+}
+
+#[tokio::test]
+async fn a_rotated_secret_is_read_again_once() {
+    let world = world();
+    world.secrets.current.lock().unwrap().insert(memory::SECRET.to_owned(), "token-2".to_owned());
+    world.http.answer(401, &[], r#"{"message":"expired"}"#);
+    world.http.answer(200, &[], &upserted(&["a"]));
+    assert!(deliver(HUBSPOT, world, &[vec![contact("a", 1, "pro")]]).await.is_empty());
+    let requests = world.http.requests.lock().unwrap();
+    let tokens: Vec<&str> = requests
+        .iter()
+        .map(|request| request.headers.iter().find(|(name, _)| name == "authorization").unwrap().1.as_str())
+        .collect();
+    assert_eq!(tokens, ["Bearer token-1", "Bearer token-2"]);
+}
+
+#[tokio::test]
+async fn a_revoked_secret_holds_the_queue_and_loses_nothing() {
+    let world = world();
+    world.http.answer(401, &[], "");
+    world.http.answer(401, &[], "");
+    assert_eq!(
+        deliver(HUBSPOT, world, &[vec![contact("a", 1, "pro")], vec![contact("b", 2, "pro")]]).await,
+        ["m-0", "m-1"]
+    );
+    assert_eq!(world.http.requests.lock().unwrap().len(), 2);
+    assert!(world.failures.kept.lock().unwrap().is_empty());
+    assert!(world.visibility.hidden.lock().unwrap().values().all(|wait| *wait == Duration::from_mins(5)));
+}
+
+#[tokio::test]
+async fn one_bad_record_does_not_reject_its_neighbours() {
+    let world = world();
+    // With the bad one among them the batch is refused as a whole, without a word for whose sake.
+    world.http.answer_where("bad", 400, r#"{"message":"plan is not an option","category":"VALIDATION_ERROR"}"#);
+    world.http.answer(200, &[], &upserted(&["a"]));
+    let mut batch = vec![vec![contact("a", 1, "good")], vec![contact("b", 2, "bad")]];
+    assert!(deliver(HUBSPOT, world, &batch).await.is_empty(), "a failure is an end too");
+    {
+        let kept = world.failures.kept.lock().unwrap();
+        assert_eq!(kept.len(), 1);
+        assert_eq!(kept[0].id, batch[1][0].id);
+        assert_eq!(kept[0].answer.as_ref().unwrap().status, 400);
+        assert!(kept[0].reason.contains("plan is not an option"), "{}", kept[0].reason);
+        assert_eq!(kept[0].payload.bytes().unwrap(), serde_json::to_vec(&batch[1][0]).unwrap());
+    }
+    // A rejected value does not count as delivered: a redrive of the same position is sent.
+    batch.remove(0);
+    assert!(deliver(HUBSPOT, world, &batch).await.is_empty());
+    assert_eq!(plans(world).last().unwrap(), &["bad"]);
+}
+
+#[tokio::test]
+async fn events_of_one_row_share_a_request_in_order() {
+    let world = world();
+    let batch = [vec![event("a", 1, "1"), event("a", 2, "2")], vec![event("a", 3, "3")]];
+    assert!(deliver(ARRAY, world, &batch).await.is_empty());
+    let values: Vec<Json> =
+        bodies(world)[0].as_array().unwrap().iter().map(|event| event["data"]["value"].clone()).collect();
+    assert_eq!(values, ["1", "2", "3"]);
+    assert_eq!(bodies(world).len(), 1);
+    assert!(deliver(ARRAY, world, &batch).await.is_empty());
+    assert_eq!(bodies(world).len(), 1, "each event once");
+}
+
+#[tokio::test]
+async fn without_the_ledger_nothing_is_sent() {
+    let world = world();
+    world.ledger.read_breaks.next(1);
+    assert_eq!(deliver(HUBSPOT, world, &[vec![contact("a", 1, "pro")]]).await, ["m-0"]);
+    assert!(bodies(world).is_empty());
+}
+
+#[tokio::test]
+async fn what_is_no_frame_becomes_a_failure_and_another_count_of_lanes_waits() {
+    let world = world();
+    let mut batch = messages(&[vec![contact("a", 1, "pro")], vec![contact("b", 2, "pro")]]);
+    batch[0].body = "hello".to_owned();
+    batch[1].body = batch[1].body.replace(r#""lanes":4"#, r#""lanes":8"#);
+    let response = handler("hubspot", "{}", world).deliver(&payload(&batch), deadline()).await.unwrap();
+    assert_eq!(response.failed().collect::<Vec<_>>(), ["m-1"]);
+    let kept = world.failures.kept.lock().unwrap();
+    assert_eq!(kept.len(), 1);
+    assert_eq!(kept[0].payload.bytes().unwrap(), b"hello");
+    assert!(kept[0].reason.contains("not a frame of Freshet"), "{}", kept[0].reason);
+}
+
+#[tokio::test]
+async fn what_crashes_the_function_again_and_again_becomes_a_failure() {
+    let world = world();
+    let mut batch = messages(&[vec![contact("a", 1, "pro"), contact("b2", 2, "pro")]
+        .into_iter()
+        .filter(|delivery| delivery.key == contact("a", 1, "").key)
+        .collect()]);
+    batch[0].receives = 10;
+    for _ in 0..3 {
+        // The function dies while the vendor is being called: the attempt was marked, and never ends.
+        let handler = handler("hubspot", "{}", world);
+        let payload = payload(&batch);
+        let mut dying = Box::pin(handler.deliver(&payload, deadline()));
+        let marked = || world.ledger.attempts.lock().unwrap().values().sum::<u32>();
+        let before = marked();
+        while marked() == before {
+            assert!(futures_util::poll!(&mut dying).is_pending());
+            tokio::task::yield_now().await;
+        }
+    }
+    let response = handler("hubspot", "{}", world).deliver(&payload(&batch), deadline()).await.unwrap();
+    assert!(response.is_done());
+    let kept = world.failures.kept.lock().unwrap();
+    assert_eq!(kept.len(), 1);
+    assert!(kept[0].reason.contains("crash"), "{}", kept[0].reason);
+}
+
+#[tokio::test]
+async fn without_time_left_nothing_is_begun() {
+    let world = world();
+    world.clock.advance(Duration::from_secs(100));
+    assert_eq!(deliver(HUBSPOT, world, &[vec![contact("a", 1, "pro")]]).await, ["m-0"]);
+    assert!(bodies(world).is_empty());
+    assert_eq!(world.visibility.hidden.lock().unwrap()["handle-m-0"], Duration::ZERO, "tried again at once");
+    assert_eq!(world.activity.0.lock().unwrap().len(), 1);
+}
