@@ -1,0 +1,113 @@
+//! The pipelines' files and the hand-written rules say the same. Only this test asks the code under test; the check
+//! does not.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use shared::{
+    delivery::Step,
+    event::{ChangeEvent, Op, Origin},
+    expression::Scope,
+    key::Key,
+    pipeline::{Evaluation, Known, Pipeline},
+    position::Position,
+    time::Timestamp,
+    value::{Number, Object, Value as Shared},
+};
+
+use super::*;
+use crate::demo::{item::item, store::Story};
+
+const DOCUMENTS: [&str; 6] = [
+    include_str!("../../../../examples/store/pipelines/customers-to-hubspot.toml"),
+    include_str!("../../../../examples/store/pipelines/customers-to-warehouse.toml"),
+    include_str!("../../../../examples/store/pipelines/orders-to-warehouse.toml"),
+    include_str!("../../../../examples/store/pipelines/orders-to-analytics.toml"),
+    include_str!("../../../../examples/store/pipelines/tickets-to-helpdesk.toml"),
+    include_str!("../../../../examples/store/pipelines/page-views-to-analytics.toml"),
+];
+
+fn value(attribute: &AttributeValue) -> Shared {
+    match attribute {
+        AttributeValue::S(text) => Shared::from(text.as_str()),
+        AttributeValue::N(text) => Shared::Number(Number::parse(text).unwrap()),
+        AttributeValue::Bool(bool) => Shared::from(*bool),
+        AttributeValue::Ss(texts) => Shared::Array(texts.iter().map(|text| Shared::from(text.as_str())).collect()),
+        AttributeValue::L(items) => Shared::Array(items.iter().map(value).collect()),
+        AttributeValue::M(fields) => {
+            Shared::Object(fields.iter().map(|(name, attribute)| (name.clone(), value(attribute))).collect())
+        }
+        other => panic!("the store has no {other:?}"),
+    }
+}
+
+fn image(row: Option<&Row>) -> Option<Shared> {
+    match row? {
+        Row::PageView(view) => Some(Shared::from_json(&serde_json::to_vec(view).unwrap()).unwrap()),
+        row => item(row).map(|item| value(&AttributeValue::M(item))),
+    }
+}
+
+/// The change as capture would tell it.
+fn event(change: &Change) -> ChangeEvent {
+    let position = Position::parse(&(change.number + 1).to_string()).unwrap();
+    ChangeEvent {
+        id: ChangeEvent::id_at(change.source.name(), 1, &position),
+        source: change.source.name().to_owned(),
+        op: match (&change.before, &change.after) {
+            (None, _) => Op::Create,
+            (_, Some(_)) => Op::Update,
+            (_, None) => Op::Delete,
+        },
+        key: Key::single(change.source.key_attribute(), change.key.as_str()),
+        before: image(change.before.as_ref()),
+        after: image(change.after.as_ref()),
+        occurred_at: Timestamp::from_millis(0),
+        epoch: 1,
+        position,
+        origin: Origin::User,
+    }
+}
+
+/// HubSpot is told texts, and an empty one for null.
+fn as_text(value: Value) -> Value {
+    match value {
+        Value::Null => Value::from(""),
+        Value::String(text) => Value::from(text),
+        other => Value::from(other.to_string()),
+    }
+}
+
+fn fields(rule: &Rule, fields: &Object) -> Values {
+    let json = Shared::Object(fields.clone()).to_json();
+    let fields: serde_json::Map<String, Value> = serde_json::from_str(&json).unwrap();
+    if rule.destination == "hubspot" {
+        return Values::of(fields.into_iter().map(|(name, value)| (name, as_text(value))).collect());
+    }
+    Values::of(fields)
+}
+
+#[test]
+fn the_pipelines_and_the_rules_say_the_same_of_every_change() {
+    let known = Known {
+        sources: Source::ALL.map(|source| source.name().to_owned()).to_vec(),
+        destinations: ["hubspot", "warehouse", "helpdesk", "analytics"]
+            .map(|name| (name.to_owned(), if name == "hubspot" { "hubspot" } else { "webhook" }.to_owned()))
+            .to_vec(),
+    };
+    for (rule, document) in RULES.iter().zip(DOCUMENTS) {
+        let pipeline = Pipeline::parse(rule.pipeline, document, 1, &known).unwrap();
+        let names = (pipeline.name.as_str(), pipeline.source.as_str(), pipeline.destination.as_str());
+        assert_eq!(names, (rule.pipeline, rule.source.name(), rule.destination));
+        for change in Story::new(1).take(3_000).filter(|change| change.source == rule.source) {
+            let event = event(&change);
+            let effect = match pipeline.evaluate(&event, &Scope::of(&event)).unwrap() {
+                Evaluation::Filtered => Effect::Filtered,
+                Evaluation::Deliver(delivery) => match delivery.step {
+                    Step::Apply => Effect::Apply(fields(rule, &delivery.fields)),
+                    Step::Archive | Step::Delete => Effect::Remove,
+                    Step::Keep => Effect::Filtered,
+                },
+            };
+            assert_eq!(effect, (rule.effect)(&change), "{} {change:?}", rule.pipeline);
+        }
+    }
+}
