@@ -1,1 +1,11 @@
-//! The local stack.
+//! The `freshet` command, and the stack that it runs on one machine: the functions' own handlers, AWS's protocols
+//! between them, and simulators of the destinations.
+
+pub mod commands;
+pub mod demo;
+pub mod faults;
+pub mod function;
+pub mod mapping;
+pub mod services;
+pub mod simulator;
+pub mod stack;

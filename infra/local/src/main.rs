@@ -1,2 +1,44 @@
-//! The freshet command.
-fn main() {}
+//! The `freshet` command.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use freshet::commands::{self, demo, invoke};
+
+/// Fresh data, straight from the source.
+#[derive(Debug, Parser)]
+#[command(name = "freshet", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the whole stack on this machine with the life of an online store, and check that everything arrives in order
+    Demo(demo::Arguments),
+    /// Hand an event to one function, and show what it returns and what it emits
+    Invoke(invoke::Arguments),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    commands::log();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("freshet: the runtime does not start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let ended = runtime.block_on(async {
+        match cli.command {
+            Command::Demo(arguments) => demo::command(arguments).await,
+            Command::Invoke(arguments) => invoke::command(arguments).await,
+        }
+    });
+    ended.unwrap_or_else(|error| {
+        eprintln!("freshet: {error:#}");
+        ExitCode::FAILURE
+    })
+}

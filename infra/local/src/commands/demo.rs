@@ -1,0 +1,176 @@
+//! `freshet demo`.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+    process::ExitCode,
+    sync::{Mutex, PoisonError},
+};
+
+use anyhow::Context as _;
+use clap::Args;
+use serde_json::{Map, Value};
+
+use super::{stack_folder, variables};
+use crate::{
+    demo::{self, Counts, Options, Received, Sent, Values, World, sources},
+    faults::Faults,
+    services::Ports,
+    simulator::{Simulator, What},
+    stack::{Ground, Stack, StackConfig},
+};
+
+/// The arguments of `freshet demo`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// How many changes to write
+    #[arg(long, default_value_t = 500)]
+    changes: u64,
+    /// End when every change is accounted for, with an exit code that tells whether all is well
+    #[arg(long)]
+    exit: bool,
+    /// Which faults to inject: none, mild, harsh, or kinds with their rates, such as vendor-500=0.2,crash=0.05
+    #[arg(long, default_value = "none")]
+    faults: String,
+    /// Which story is told, and which faults strike
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many changes to write a second
+    #[arg(long, default_value_t = Options::RATE, value_parser = clap::value_parser!(u32).range(1..))]
+    rate: u32,
+    /// Send one destination's deliveries to your own endpoint instead of a simulator
+    #[arg(long, value_name = "URL")]
+    webhook_url: Option<String>,
+    /// Which destination goes to --webhook-url
+    #[arg(long, value_name = "NAME", default_value = "warehouse", requires = "webhook_url")]
+    webhook_destination: String,
+    /// The folder with the stack's terraform.tfvars and pipelines/
+    #[arg(long, value_name = "FOLDER")]
+    stack: Option<PathBuf>,
+    /// Keep the tables and objects in this folder; without it they are in a temporary folder that is removed
+    #[arg(long, value_name = "FOLDER")]
+    data_dir: Option<PathBuf>,
+    /// The ports of the local services; free ones unless given
+    #[arg(long, value_name = "PORT")]
+    dynamodb_port: Option<u16>,
+    /// See --dynamodb-port
+    #[arg(long, value_name = "PORT")]
+    kinesis_port: Option<u16>,
+    /// See --dynamodb-port
+    #[arg(long, value_name = "PORT")]
+    sqs_port: Option<u16>,
+    /// See --dynamodb-port
+    #[arg(long, value_name = "PORT")]
+    s3_port: Option<u16>,
+}
+
+/// Runs the demo.
+pub async fn command(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let folder = stack_folder(arguments.stack.as_deref())?;
+    let variables = variables(&folder)?;
+    let mut own_endpoints = BTreeMap::new();
+    if let Some(url) = &arguments.webhook_url {
+        variables.destination(&arguments.webhook_destination).map_err(anyhow::Error::msg)?;
+        own_endpoints.insert(arguments.webhook_destination.clone(), url.clone());
+    }
+    let faults = Faults::parse(&arguments.faults, arguments.seed)?;
+    let temporary = arguments.data_dir.is_none().then(tempfile::tempdir).transpose()?;
+    let data_dir = arguments.data_dir.or_else(|| temporary.as_ref().map(|folder| folder.path().to_owned()));
+    let options = Options {
+        changes: arguments.changes,
+        exit: arguments.exit,
+        seed: arguments.seed,
+        rate: arguments.rate,
+        faults: faults.to_string(),
+        own_endpoint: own_endpoints.keys().next().cloned(),
+    };
+    println!("Starting the stack of {} on this machine …", folder.display());
+    let ports = Ports {
+        dynamodb: arguments.dynamodb_port,
+        kinesis: arguments.kinesis_port,
+        sqs: arguments.sqs_port,
+        s3: arguments.s3_port,
+    };
+    let ground = Ground::lay(StackConfig { variables, data_dir, ports, faults, own_endpoints }).await?;
+    let pipelines = ground.publish(&folder.join("pipelines")).await?;
+    sources::create(ground.aws().dynamodb(), ground.aws().kinesis()).await?;
+    let stack = ground.start().await?;
+    println!("{} pipelines run. What each simulated destination receives:", pipelines.len());
+    let world = LocalWorld { stack, seen: Mutex::default() };
+    for (name, url) in world.pages() {
+        println!("  {name:<12} {url}");
+    }
+    let ended = demo::run(&options, &world).await;
+    world.stack.stop().await;
+    ended
+}
+
+/// The local stack as the demo sees it.
+struct LocalWorld {
+    stack: Stack,
+    seen: Mutex<HashMap<String, Seen>>,
+}
+
+/// What was taken over from a simulator's log.
+#[derive(Default)]
+struct Seen {
+    /// So many entries of the log.
+    entries: usize,
+    received: Vec<Received>,
+}
+
+impl World for LocalWorld {
+    fn dynamodb(&self) -> &aws_sdk_dynamodb::Client {
+        self.stack.ground().aws().dynamodb()
+    }
+
+    fn kinesis(&self) -> &aws_sdk_kinesis::Client {
+        self.stack.ground().aws().kinesis()
+    }
+
+    fn received(&self, destination: &str, from: usize) -> Vec<Received> {
+        let Some(vendor) = self.stack.vendors().get(destination) else { return Vec::new() };
+        let mut all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = all.entry(destination.to_owned()).or_default();
+        take_over(&vendor.simulator, seen);
+        seen.received.get(from..).unwrap_or_default().to_vec()
+    }
+
+    fn pages(&self) -> Vec<(String, String)> {
+        self.stack.vendors().iter().map(|(name, vendor)| (name.clone(), vendor.simulator.url())).collect()
+    }
+
+    async fn counts(&self) -> anyhow::Result<Counts> {
+        Ok(Counts { captured: self.stack.captured().await?, failed: self.stack.failed().await? })
+    }
+
+    async fn is_idle(&self) -> anyhow::Result<bool> {
+        self.stack.is_idle().await.context("the queues cannot be counted")
+    }
+}
+
+fn take_over(simulator: &Simulator, seen: &mut Seen) {
+    let new = simulator.received_since(seen.entries);
+    seen.entries += new.len();
+    seen.received.extend(new.into_iter().filter_map(|entry| {
+        let (accepted, sent) = match entry.what {
+            What::Upsert { key, properties, .. } => (true, Sent::Upsert { key, values: text_values(properties) }),
+            What::Archive { key: Some(key), .. } => (true, Sent::Remove { key }),
+            What::Event { id, data, .. } => {
+                let fields: Map<String, Value> = serde_json::from_str(&data).unwrap_or_default();
+                (true, Sent::Append { id, values: Values::of(fields) })
+            }
+            What::RecordRefused { key, properties, passing: false, .. } => {
+                (false, Sent::Upsert { key, values: text_values(properties) })
+            }
+            What::Archive { key: None, .. } | What::RecordRefused { .. } | What::Refused { .. } | What::Fault(_) => {
+                return None;
+            }
+        };
+        Some(Received { at_ms: entry.at_millis, accepted, sent })
+    }));
+}
+
+fn text_values(properties: BTreeMap<String, String>) -> Values {
+    Values::of(properties.into_iter().map(|(name, value)| (name, Value::String(value))).collect())
+}

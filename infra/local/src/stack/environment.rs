@@ -1,0 +1,123 @@
+//! Each function's environment, with the variables that Terraform sets.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::json;
+use shared::config::Environment;
+
+use super::vendors::SimulatedVendor;
+use super::{
+    StackConfig,
+    functions::VENDOR_TIMEOUT,
+    resources::{Resources, names},
+    variables::Origin,
+};
+use crate::services::{self, Services, secrets::Secrets};
+
+/// The environments of all functions.
+#[derive(Clone, Debug)]
+pub struct Environments {
+    base: Variables,
+    functions: BTreeMap<String, Variables>,
+}
+
+/// One function's environment.
+#[derive(Clone, Debug, Default)]
+pub struct Variables(HashMap<String, String>);
+
+impl Environment for Variables {
+    fn get(&self, name: &str) -> Option<String> {
+        self.0.get(name).cloned()
+    }
+}
+
+impl Variables {
+    fn with(&self, more: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        let mut variables = self.clone();
+        variables.0.extend(more.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        variables
+    }
+}
+
+impl Environments {
+    /// What every function has: region, credentials, endpoints, names.
+    pub(super) fn base(config: &StackConfig, services: &Services, secrets: &Secrets) -> Variables {
+        let stack = &config.variables;
+        let name = &stack.name;
+        Variables::default().with([
+            ("AWS_REGION", services::REGION.to_owned()),
+            ("AWS_ACCESS_KEY_ID", services::ACCESS_KEY.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", services::SECRET_KEY.to_owned()),
+            ("AWS_ENDPOINT_URL_DYNAMODB", services.dynamodb_url.clone()),
+            ("AWS_ENDPOINT_URL_KINESIS", services.kinesis_url.clone()),
+            ("AWS_ENDPOINT_URL_SQS", services.sqs_url.clone()),
+            ("AWS_ENDPOINT_URL_S3", services.s3_url.clone()),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", secrets.endpoint_url.clone()),
+            ("PIPELINES_TABLE", names::pipelines_table(name)),
+            ("LEDGER_TABLE", names::ledger_table(name)),
+            ("FAILURES_TABLE", names::failures_table(name)),
+            ("ACTIVITY_TABLE", names::activity_table(name)),
+            ("OVERSIZE_BUCKET", names::bucket(name)),
+            ("CHANGES_STREAM", names::changes_stream(name)),
+            ("CHANGES_LANES", stack.backbone.lanes.to_string()),
+        ])
+    }
+
+    pub(super) fn new(
+        config: &StackConfig,
+        base: Variables,
+        resources: &Resources,
+        vendors: &BTreeMap<String, SimulatedVendor>,
+    ) -> anyhow::Result<Self> {
+        let stack = &config.variables;
+        let mut tables = serde_json::Map::new();
+        let mut streams = serde_json::Map::new();
+        for (source, variables) in &stack.sources {
+            match variables.origin().map_err(anyhow::Error::msg)? {
+                // The local streams' labels are no times, as AWS's are; a stack that starts anew starts its epoch anew.
+                Origin::Table(table) => tables.insert(table, json!({"name": source, "epoch": 1})),
+                Origin::Stream(stream) if variables.key.is_empty() => streams.insert(stream, json!({"name": source})),
+                Origin::Stream(stream) => streams.insert(stream, json!({"name": source, "key": variables.key})),
+            };
+        }
+        let mut functions = BTreeMap::from([
+            ("capture-dynamodb".to_owned(), base.with([("SOURCES", json!(tables).to_string())])),
+            ("capture-kinesis".to_owned(), base.with([("SOURCES", json!(streams).to_string())])),
+            (
+                "collect-failures".to_owned(),
+                base.with([("DEAD_LETTER_QUEUES", json!(resources.dead_letters()).to_string())]),
+            ),
+        ]);
+        let mut queues = serde_json::Map::new();
+        for (destination, variables) in &stack.destinations {
+            let url = resources.queue_url(destination)?;
+            let mut settings = json!(variables.settings());
+            if let Some(endpoint) = config.own_endpoints.get(destination) {
+                settings["url"] = json!(endpoint);
+            } else if let Some(vendor) = vendors.get(destination) {
+                settings[vendor.setting] = json!(vendor.simulator.url());
+            }
+            let mut own = vec![
+                ("DESTINATION", destination.clone()),
+                ("CONNECTOR", variables.connector.clone()),
+                ("SETTINGS", settings.to_string()),
+                ("QUEUE_URL", url.to_owned()),
+                ("QUEUE_LANES", variables.lanes().to_string()),
+                ("VENDOR_TIMEOUT_SECONDS", VENDOR_TIMEOUT.as_secs().to_string()),
+            ];
+            own.extend(variables.secret_arn.clone().map(|arn| ("SECRET_ARN", arn)));
+            functions.insert(format!("deliver-{destination}"), base.with(own));
+            let queue = json!({"connector": variables.connector, "queue_url": url, "lanes": variables.lanes()});
+            queues.insert(destination.clone(), queue);
+        }
+        let sources: Vec<&String> = stack.sources.keys().collect();
+        let transform = [("SOURCES", json!(sources).to_string()), ("DESTINATIONS", json!(queues).to_string())];
+        functions.insert("transform".to_owned(), base.with(transform));
+        Ok(Self { base, functions })
+    }
+
+    /// A function's own; that of all functions where there is none of the name.
+    pub(super) fn of(&self, function: &str) -> Variables {
+        self.functions.get(function).cloned().unwrap_or_else(|| self.base.clone())
+    }
+}

@@ -1,0 +1,236 @@
+//! The whole stack on one machine: the same variables file as Terraform's, the same handlers, AWS's protocols between
+//! them.
+
+mod counts;
+mod emitted;
+mod environment;
+mod functions;
+mod mappings;
+mod resources;
+pub mod variables;
+mod vendors;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::{Context as _, bail};
+use shared::{
+    aws::{Aws, PipelinesTable, agree_on_lanes},
+    lane::Lanes,
+    pipeline::{Known, Pipeline},
+};
+
+pub use self::{emitted::Emitted, vendors::SimulatedVendor};
+use self::{
+    environment::Environments,
+    functions::Functions,
+    resources::{Resources, names},
+    variables::Variables,
+};
+use crate::{
+    faults::Faults,
+    mapping::{MappingHandle, MappingStatus},
+    services::{self, Ports, Services, ServicesConfig, secrets::Secrets},
+};
+
+/// What a local stack is made of.
+#[derive(Debug)]
+pub struct StackConfig {
+    /// The variables that Terraform reads too.
+    pub variables: Variables,
+    /// Where data is kept; nothing is, without.
+    pub data_dir: Option<PathBuf>,
+    /// The services' ports, where they matter.
+    pub ports: Ports,
+    /// The faults to inject.
+    pub faults: Faults,
+    /// Destinations that go to an endpoint of the user's own instead of a simulator: name and URL.
+    pub own_endpoints: BTreeMap<String, String>,
+}
+
+/// The services, the simulators and the tables and queues, before any function runs.
+#[derive(Debug)]
+pub struct Ground {
+    config: StackConfig,
+    services: Services,
+    /// Held for as long as the functions may read it.
+    _secrets: Secrets,
+    vendors: BTreeMap<String, SimulatedVendor>,
+    resources: Resources,
+    environments: Environments,
+    aws: Arc<Aws>,
+}
+
+/// A running stack.
+#[derive(Debug)]
+pub struct Stack {
+    ground: Ground,
+    mappings: BTreeMap<String, MappingHandle>,
+}
+
+impl Ground {
+    /// Starts the services and simulators, and makes what Terraform would make.
+    pub async fn lay(config: StackConfig) -> anyhow::Result<Self> {
+        let services = Services::start(ServicesConfig {
+            data_dir: config.data_dir.clone(),
+            ports: config.ports,
+            faults: config.faults.clone(),
+        })
+        .await?;
+        let secrets = Secrets::start().await?;
+        let vendors = vendors::start(&config).await?;
+        for (name, destination) in &config.variables.destinations {
+            if let (Some(arn), Some(vendor)) = (&destination.secret_arn, vendors.get(name)) {
+                secrets.put(arn, &vendor.secret);
+            }
+        }
+        let base = Environments::base(&config, &services, &secrets);
+        let aws = Arc::new(Aws::from_environment(&base)?);
+        let resources = Resources::make(&config.variables, &aws).await?;
+        record_lanes(&config.variables, &aws).await?;
+        let environments = Environments::new(&config, base, &resources, &vendors)?;
+        Ok(Self { config, services, _secrets: secrets, vendors, resources, environments, aws })
+    }
+
+    /// The clients of the local services.
+    pub fn aws(&self) -> &Aws {
+        &self.aws
+    }
+
+    /// The variables.
+    pub const fn variables(&self) -> &Variables {
+        &self.config.variables
+    }
+
+    /// Publishes every pipeline of a folder, or none where one is wrong.
+    pub async fn publish(&self, folder: &Path) -> anyhow::Result<Vec<Pipeline>> {
+        let pipelines = read_pipelines(folder, &self.known())?;
+        let table = PipelinesTable::new(self.aws.dynamodb(), &names::pipelines_table(&self.config.variables.name));
+        for (pipeline, document) in &pipelines {
+            table.publish(&pipeline.name, document).await?;
+        }
+        Ok(pipelines.into_iter().map(|(pipeline, _)| pipeline).collect())
+    }
+
+    /// The functions, hosted, and invoked by nobody yet.
+    pub fn functions(&self) -> Functions {
+        Functions::host(&self.config, &self.environments)
+    }
+
+    /// DynamoDB streams: only the local mappings read them; Lambda reads them itself.
+    fn streams(&self) -> aws_sdk_dynamodbstreams::Client {
+        let config = aws_sdk_dynamodbstreams::config::Builder::new()
+            .behavior_version(aws_sdk_dynamodbstreams::config::BehaviorVersion::latest())
+            .region(aws_sdk_dynamodbstreams::config::Region::new(services::REGION))
+            .credentials_provider(aws_credential_types::Credentials::new(
+                services::ACCESS_KEY,
+                services::SECRET_KEY,
+                None,
+                None,
+                "local",
+            ))
+            .endpoint_url(&self.services.dynamodb_url)
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .build();
+        aws_sdk_dynamodbstreams::Client::from_conf(config)
+    }
+
+    fn known(&self) -> Known {
+        self.config.variables.known()
+    }
+
+    /// Starts the functions and their event source mappings. The sources have to exist by now.
+    pub async fn start(self) -> anyhow::Result<Stack> {
+        let functions = self.functions();
+        let streams = self.streams();
+        let mappings = mappings::start(&self.config, &self.aws, &self.resources, &functions, &streams).await?;
+        Ok(Stack { ground: self, mappings })
+    }
+}
+
+impl Stack {
+    /// What it stands on.
+    pub const fn ground(&self) -> &Ground {
+        &self.ground
+    }
+
+    /// The simulated vendors by destination.
+    pub const fn vendors(&self) -> &BTreeMap<String, SimulatedVendor> {
+        &self.ground.vendors
+    }
+
+    /// The names of the tables and queues.
+    pub const fn resources(&self) -> &Resources {
+        &self.ground.resources
+    }
+
+    /// Where each event source mapping stands.
+    pub fn status(&self) -> BTreeMap<String, MappingStatus> {
+        self.mappings.iter().map(|(name, handle)| (name.clone(), handle.status())).collect()
+    }
+
+    /// Whether nothing is under way: every stream read to its end, every queue empty, in flight included.
+    pub async fn is_idle(&self) -> anyhow::Result<bool> {
+        if !self.mappings.values().all(|handle| handle.status().idle) {
+            return Ok(false);
+        }
+        for queue in self.ground.resources.queues().values() {
+            if resources::messages(&self.ground.aws, &queue.url).await? > 0 {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Ends the mappings, then the services.
+    pub async fn stop(self) {
+        for handle in self.mappings.into_values() {
+            handle.stop().await;
+        }
+        self.ground.services.stop().await;
+    }
+}
+
+/// Records each count of lanes at creation, and refuses another one from then on.
+async fn record_lanes(variables: &Variables, aws: &Aws) -> anyhow::Result<()> {
+    let table = names::pipelines_table(&variables.name);
+    let backbone = (names::changes_stream(&variables.name), variables.backbone.lanes);
+    let queues = variables.destinations.iter();
+    let queues = queues.map(|(name, destination)| (names::queue(&variables.name, name), destination.lanes()));
+    for (name, count) in std::iter::once(backbone).chain(queues) {
+        let lanes = Lanes::new(count).with_context(|| format!("{name} has no lanes"))?;
+        agree_on_lanes(aws.dynamodb(), &table, &name, lanes).await?;
+    }
+    Ok(())
+}
+
+/// Reads a folder's `*.toml`, in the order of their names. Every mistake of every file is reported at once.
+pub fn read_pipelines(folder: &Path, known: &Known) -> anyhow::Result<Vec<(Pipeline, String)>> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .with_context(|| format!("the folder of pipelines {} cannot be read", folder.display()))?
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .collect();
+    files.sort();
+    if files.is_empty() {
+        bail!("there is no pipeline in {}: put a file such as customers-to-crm.toml there", folder.display());
+    }
+    let mut pipelines: Vec<(Pipeline, String)> = Vec::new();
+    let mut problems = Vec::new();
+    for file in files {
+        let text = std::fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?;
+        match Pipeline::parse(&file.display().to_string(), &text, 0, known) {
+            Ok(pipeline) if pipelines.iter().any(|(other, _)| other.name == pipeline.name) => problems.push(format!(
+                "{}: another file of the folder has the pipeline `{}` too; give one of them another name",
+                file.display(),
+                pipeline.name
+            )),
+            Ok(pipeline) => pipelines.push((pipeline, text)),
+            Err(error) => problems.push(error.to_string()),
+        }
+    }
+    if problems.is_empty() { Ok(pipelines) } else { bail!("{}", problems.join("\n")) }
+}
