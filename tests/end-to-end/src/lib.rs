@@ -1,1 +1,1 @@
-//! End-to-end tests; see `tests/`.
+//! End-to-end tests on the local stack; they stand in `tests/`.

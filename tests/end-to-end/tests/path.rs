@@ -1,0 +1,117 @@
+//! The whole path: what is written to a source stands at the vendor, digit by digit, or among the failures.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::PathBuf,
+    time::Duration,
+};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_kinesis::primitives::Blob;
+use freshet::{
+    demo::sources,
+    faults::Faults,
+    services::Ports,
+    simulator::What,
+    stack::{Ground, Stack, StackConfig, variables::Variables},
+};
+
+fn store() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../infra/examples/store")
+}
+
+async fn start() -> Stack {
+    let variables = Variables::read(&store().join("terraform.tfvars")).unwrap();
+    let config = StackConfig {
+        variables,
+        data_dir: None,
+        ports: Ports::default(),
+        faults: Faults::none(),
+        own_endpoints: BTreeMap::new(),
+    };
+    let ground = Ground::lay(config).await.unwrap();
+    ground.publish(&store().join("pipelines")).await.unwrap();
+    sources::create(ground.aws().dynamodb(), ground.aws().kinesis()).await.unwrap();
+    ground.start().await.unwrap()
+}
+
+/// The data of the events that a destination has taken, in order, each id once; when there are so many.
+async fn events(stack: &Stack, destination: &str, count: usize) -> Vec<String> {
+    let mut tick = tokio::time::interval(Duration::from_millis(50));
+    // A minute is far beyond what it takes.
+    for _ in 0..1_200 {
+        tick.tick().await;
+        let mut ids = HashSet::new();
+        let received = stack.vendors()[destination].simulator.received();
+        let data = received.into_iter().filter_map(|received| match received.what {
+            What::Event { id, data, .. } if ids.insert(id.clone()) => Some(data),
+            _ => None,
+        });
+        let data: Vec<String> = data.collect();
+        if data.len() >= count {
+            return data;
+        }
+    }
+    unreachable!("{count} events never came to {destination}");
+}
+
+async fn put_customer(stack: &Stack, fields: &[(&str, AttributeValue)]) {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let mut item: BTreeMap<&str, AttributeValue> = BTreeMap::from([
+        ("plan", text("pro")),
+        ("mrr_cents", AttributeValue::N("12900".to_owned())),
+        ("logins", AttributeValue::N("1".to_owned())),
+        ("updated_at", text("2026-01-01T00:00:00Z")),
+        ("marketing_consent", AttributeValue::Bool(false)),
+    ]);
+    item.extend(fields.iter().cloned());
+    let mut put = stack.ground().aws().dynamodb().put_item().table_name("store-customers");
+    for (name, value) in item {
+        put = put.item(name, value);
+    }
+    put.send().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_keep_their_digits_and_oversize_rows_their_bytes() {
+    let stack = start().await;
+    let digits = "12345678901234567890123456789012345678";
+    let id = |id: &str| ("customer_id", AttributeValue::S(id.to_owned()));
+    put_customer(&stack, &[id("c-1"), ("logins", AttributeValue::N(digits.to_owned()))]).await;
+    // Larger than a frame: the row travels through S3.
+    let large = "x".repeat(300_000);
+    put_customer(&stack, &[id("c-2"), ("country", AttributeValue::S(large.clone()))]).await;
+    let data = events(&stack, "warehouse", 2).await;
+    let of = |id: &str| data.iter().find(|data| data.contains(&format!(r#""customer_id":"{id}""#))).unwrap();
+    assert!(of("c-1").contains(&format!(r#""logins":{digits}"#)), "{}", of("c-1"));
+    assert!(of("c-2").contains(&format!(r#""country":"{large}""#)), "{} bytes", of("c-2").len());
+    assert!(stack.failures().await.unwrap().is_empty());
+    stack.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_record_is_a_failure_and_its_neighbours_go_through_in_order() {
+    let stack = start().await;
+    let kinesis = stack.ground().aws().kinesis();
+    let view = |number: u32| {
+        format!(r#"{{"view_id":"v-{number}","visitor_id":"a","page":"/pricing","referrer":null,"at":{number}}}"#)
+    };
+    for data in [view(1), "not JSON".to_owned(), view(2), "[]".to_owned(), view(3)] {
+        let put = kinesis.put_record().stream_name("store-page-views").partition_key("a").data(Blob::new(data));
+        put.send().await.unwrap();
+    }
+    let data = events(&stack, "analytics", 3).await;
+    for (number, data) in (1..).zip(&data) {
+        assert!(data.contains(&format!(r#""view_id":"v-{number}""#)), "{data}");
+    }
+    let failures = stack.failures().await.unwrap();
+    assert_eq!(failures.len(), 2, "{failures:?}");
+    // The raw record, whole: its data is base64 there.
+    for data in ["bm90IEpTT04=", "W10="] {
+        let kept = |payload: Option<Vec<u8>>| String::from_utf8(payload.unwrap()).unwrap().contains(data);
+        assert!(failures.iter().any(|failure| kept(failure.payload.bytes())), "{data}: {failures:?}");
+    }
+    stack.stop().await;
+}
