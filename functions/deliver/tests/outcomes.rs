@@ -268,6 +268,20 @@ async fn what_crashes_the_function_again_and_again_becomes_a_failure() {
 }
 
 #[tokio::test]
+async fn the_store_example_is_delivered() {
+    // events/deliveries/two-contacts.json is of a queue with eight lanes; the tests' have four.
+    let world = world();
+    let event = include_str!("../../../events/deliveries/two-contacts.json").replace(r#"lanes\":8"#, r#"lanes\":4"#);
+    world.http.answer(200, &[], &upserted(&["ada", "grace"]));
+    let response = handler("hubspot", "{}", world).deliver(event.as_bytes(), deadline()).await.unwrap();
+    assert!(response.is_done());
+    let mut ids: Vec<Json> =
+        bodies(world)[0]["inputs"].as_array().unwrap().iter().map(|input| input["id"].clone()).collect();
+    ids.sort_by_key(ToString::to_string);
+    assert_eq!(ids, ["ada@example.com", "grace@example.com"]);
+}
+
+#[tokio::test]
 async fn without_time_left_nothing_is_begun() {
     let world = world();
     world.clock.advance(Duration::from_secs(100));

@@ -68,7 +68,10 @@ fn of_toml(error: &toml::de::Error) -> Mistake {
     // serde's words: "unknown field `x`, expected one of `a`, `b`", "unknown variant …", "missing field `x`".
     let mut names = message.split('`').skip(1).step_by(2);
     let mend = match (message.split_whitespace().next(), names.next()) {
-        (Some("unknown"), Some(unknown)) => did_you_mean(unknown, names).unwrap_or_else(|| "take it away".to_owned()),
+        (Some("unknown"), Some(unknown)) => did_you_mean(unknown, names).unwrap_or_else(|| {
+            let mend = if message.starts_with("unknown field") { "take it away" } else { "write one of these" };
+            mend.to_owned()
+        }),
         (Some("missing"), Some(missing)) => format!("add `{missing} = …` to this table"),
         _ => "see the other files in shared/destinations".to_owned(),
     };
@@ -324,7 +327,8 @@ item = '{ "id": "{delivery.id}", "data": "{fields}" }'
             ("required = true", "required = false", 23, "may be absent", "required"),
             ("slug = \"example\"", "slug = \"exmaple\"", 2, "not the file's name", "slug = \"example\""),
             ("append", "upsert", 15, "has to match rows", "add `match_field`"),
-            ("append", "prepend", 18, "unknown variant `prepend`", "did you mean `append`?"),
+            ("append", "apend", 18, "unknown variant `apend`", "did you mean `append`?"),
+            ("append", "replace", 18, "unknown variant `replace`", "write one of these"),
             ("{setting.url}", "{setting.ulr}", 23, "no setting \"ulr\"", "did you mean `url`?"),
             ("{setting.url}", "{settings.url}", 23, "is no placeholder", "write one of"),
             ("{setting.url}", "{fields}", 23, "only settings are known here", "{setting.<name>}"),

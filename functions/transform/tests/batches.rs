@@ -1,0 +1,248 @@
+//! What a batch of the backbone becomes: deliveries, failures, or a report.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::{collections::HashMap, sync::atomic::Ordering, time::Duration};
+
+use serde_json::{Value as Json, json};
+use shared::{
+    event::{ChangeEvent, Op, Origin},
+    frame::{Content, Item, pack},
+    key::Key,
+    lane::Lanes,
+    position::Position,
+    testing::{ManualClock, MemoryActivity, MemoryChannel, MemoryFailures, MemoryObjects, MemoryPipelines, lock},
+    time::Timestamp,
+    value::Value,
+};
+use transform::{Transform, World, config::Config};
+
+#[derive(Debug, Default)]
+struct Memory {
+    pipelines: MemoryPipelines,
+    failures: MemoryFailures,
+    activity: MemoryActivity,
+    objects: MemoryObjects,
+    queues: HashMap<String, MemoryChannel>,
+    clock: ManualClock,
+}
+
+impl World for &'static Memory {
+    type Pipelines = MemoryPipelines;
+    type Failures = MemoryFailures;
+    type Activity = MemoryActivity;
+    type Objects = MemoryObjects;
+    type Queue = MemoryChannel;
+    type Clock = ManualClock;
+
+    fn pipelines(&self) -> &MemoryPipelines {
+        &self.pipelines
+    }
+    fn failures(&self) -> &MemoryFailures {
+        &self.failures
+    }
+    fn activity(&self) -> &MemoryActivity {
+        &self.activity
+    }
+    fn objects(&self) -> &MemoryObjects {
+        &self.objects
+    }
+    fn clock(&self) -> &ManualClock {
+        &self.clock
+    }
+    fn queue(&self, destination: &str) -> Option<&MemoryChannel> {
+        self.queues.get(destination)
+    }
+    fn emit(&self, _line: &str) {}
+}
+
+const PIPELINE: &str = r#"
+name = "contacts"
+source = "customers"
+destination = "crm"
+action = "upsert_contact"
+when = "after.consent"
+on_leave = "archive"
+on_delete = "archive"
+[fields]
+email = "after.email | lower"
+"#;
+
+fn start() -> (&'static Memory, Transform<&'static Memory>) {
+    let queues = HashMap::from([("crm".to_owned(), MemoryChannel::default())]);
+    let world: &'static Memory = Box::leak(Box::new(Memory { queues, ..Memory::default() }));
+    world.pipelines.set(&[("contacts", 3, PIPELINE)]);
+    let environment = |name: &str| {
+        Some(match name {
+            "SOURCES" => r#"["customers"]"#.to_owned(),
+            "DESTINATIONS" => {
+                r#"{"crm":{"connector":"hubspot","queue_url":"https://sqs/crm.fifo","lanes":8}}"#.to_owned()
+            }
+            "CHANGES_LANES" => "16".to_owned(),
+            other => other.to_lowercase(),
+        })
+    };
+    (world, Transform::new(&Config::read(&environment).unwrap(), world))
+}
+
+fn change(position: u32, before: Option<&str>, after: Option<&str>) -> ChangeEvent {
+    let image = |json: &str| Value::from_json(json.as_bytes()).unwrap();
+    ChangeEvent {
+        id: format!("customers/1/{position}"),
+        source: "customers".into(),
+        op: match (before, after) {
+            (None, _) => Op::Create,
+            (_, None) => Op::Delete,
+            _ => Op::Update,
+        },
+        key: Key::single("id", "c-1"),
+        before: before.map(image),
+        after: after.map(image),
+        occurred_at: Timestamp::from_millis(0),
+        epoch: 1,
+        position: Position::parse(&position.to_string()).unwrap(),
+        origin: Origin::User,
+    }
+}
+
+/// The event that Lambda hands over: one record for each frame's data.
+fn batch(data: &[Vec<u8>]) -> Vec<u8> {
+    let record = |(index, data): (usize, &Vec<u8>)| json!({"kinesis": {"sequenceNumber": (index + 1).to_string(), "data": base64_simd::STANDARD.encode_to_string(data)}});
+    serde_json::to_vec(&json!({"Records": data.iter().enumerate().map(record).collect::<Vec<_>>()})).unwrap()
+}
+
+fn frame(events: &[ChangeEvent]) -> Vec<u8> {
+    let lanes = Lanes::new(16).unwrap();
+    let items: Vec<Item> = events
+        .iter()
+        .map(|event| Item {
+            lane: lanes.lane_of(&event.source, &event.key),
+            id: event.id.clone(),
+            json: serde_json::to_string(event).unwrap(),
+            record: 0,
+        })
+        .collect();
+    pack(Content::Events, lanes, &items).into_values().flatten().next().unwrap().body.into_bytes()
+}
+
+/// The deliveries on the destination's queue, in order: step and e-mail address.
+fn deliveries(world: &Memory) -> Vec<(String, String)> {
+    let bodies = world.queues["crm"].bodies();
+    let frames = bodies.iter().map(|body| serde_json::from_str::<Json>(body).unwrap());
+    let text = |value: &Json| value.as_str().unwrap_or_default().to_owned();
+    frames
+        .flat_map(|frame| frame["deliveries"].as_array().unwrap().clone())
+        .map(|delivery| (text(&delivery["step"]), text(&delivery["fields"]["email"])))
+        .collect()
+}
+
+const IN: &str = r#"{"id":"c-1","email":"Ada@Example.com","consent":true}"#;
+const OUT: &str = r#"{"id":"c-1","email":"Ada@Example.com","consent":false}"#;
+
+#[tokio::test]
+async fn a_row_comes_leaves_comes_back_and_goes() {
+    let (world, transform) = start();
+    let events = [
+        change(1, None, Some(OUT)),
+        change(2, Some(OUT), Some(IN)),
+        change(3, Some(IN), Some(OUT)),
+        change(4, Some(OUT), Some(IN)),
+        change(5, Some(IN), None),
+        change(6, Some(OUT), None),
+    ];
+    let response = transform.transform(&batch(&[frame(&events)])).await.unwrap();
+    assert!(response.is_done());
+    let steps = [("apply", "ada@example.com"), ("archive", ""), ("apply", "ada@example.com"), ("archive", "")];
+    assert_eq!(deliveries(world), steps.map(|(step, email)| (step.to_owned(), email.to_owned())));
+    assert!(lock(&world.failures.kept).is_empty());
+}
+
+#[tokio::test]
+async fn the_store_example_goes_through() {
+    // events/changes/customer-comes-and-goes.json is of the example store: other fields, the same path.
+    let (world, transform) = start();
+    world.pipelines.set(&[("contacts", 4, &PIPELINE.replace("after.consent", "after.marketing_consent"))]);
+    let event = include_bytes!("../../../events/changes/customer-comes-and-goes.json");
+    assert!(transform.transform(event).await.unwrap().is_done());
+    assert_eq!(
+        deliveries(world),
+        [("apply".to_owned(), "ada@example.com".to_owned()), ("archive".to_owned(), String::new())]
+    );
+}
+
+#[tokio::test]
+async fn bad_data_becomes_a_failure_and_blocks_nothing() {
+    let (world, transform) = start();
+    let no_email = change(2, None, Some(r#"{"id":"c-1","emial":"a@b.example","consent":true}"#));
+    let broken = frame(&[change(3, None, Some(IN))]);
+    let broken = String::from_utf8(broken).unwrap().replace(r#""op":"create""#, r#""op":"made""#).into_bytes();
+    let data = [b"hello".to_vec(), frame(&[no_email]), broken, frame(&[change(4, None, Some(IN))])];
+    let response = transform.transform(&batch(&data)).await.unwrap();
+    assert!(response.is_done());
+    assert_eq!(deliveries(world).len(), 1);
+    let kept = lock(&world.failures.kept);
+    let reasons: Vec<&str> = kept.iter().map(|failure| failure.reason.as_str()).collect();
+    assert_eq!(kept.len(), 3, "{reasons:?}");
+    assert!(reasons[0].contains("not a frame of Freshet"), "{reasons:?}");
+    assert!(reasons[1].contains("has no field `email`; did you mean `emial`?"), "{reasons:?}");
+    assert_eq!((kept[1].pipeline.as_deref(), kept[1].version), (Some("contacts"), Some(3)));
+    assert!(reasons[2].contains("not a change event of Freshet"), "{reasons:?}");
+    assert_eq!(kept[0].payload.bytes().unwrap(), b"hello");
+}
+
+#[tokio::test]
+async fn a_queue_that_refuses_reports_the_first_record_that_it_lacks() {
+    let (world, transform) = start();
+    world.queues["crm"].refuse.store(1_000, Ordering::SeqCst);
+    tokio::time::pause();
+    let data = [frame(&[change(1, None, Some(OUT))]), frame(&[change(2, None, Some(IN))])];
+    let response = transform.transform(&batch(&data)).await.unwrap();
+    assert_eq!(response.failed().collect::<Vec<_>>(), ["2"]);
+    world.queues["crm"].refuse.store(0, Ordering::SeqCst);
+    assert!(transform.transform(&batch(&data[1..])).await.unwrap().is_done());
+    assert_eq!(deliveries(world).len(), 1);
+}
+
+#[tokio::test]
+async fn another_count_of_lanes_waits_and_so_does_all_behind_it() {
+    let (world, transform) = start();
+    let other =
+        String::from_utf8(frame(&[change(2, None, Some(IN))])).unwrap().replace(r#""lanes":16"#, r#""lanes":32"#);
+    let data = [frame(&[change(1, None, Some(IN))]), other.into_bytes(), frame(&[change(3, None, Some(IN))])];
+    let response = transform.transform(&batch(&data)).await.unwrap();
+    assert_eq!(response.failed().collect::<Vec<_>>(), ["2"]);
+    assert_eq!(deliveries(world).len(), 1);
+}
+
+#[tokio::test]
+async fn failures_that_cannot_be_kept_are_reported() {
+    let (world, transform) = start();
+    world.failures.breaks.next(1);
+    let response =
+        transform.transform(&batch(&[frame(&[change(1, None, Some(OUT))]), b"hello".to_vec()])).await.unwrap();
+    assert_eq!(response.failed().collect::<Vec<_>>(), ["2"]);
+}
+
+#[tokio::test]
+async fn a_new_revision_is_noticed_and_an_old_one_is_not_read_again() {
+    let (world, transform) = start();
+    let data = batch(&[frame(&[change(1, None, Some(IN))])]);
+    for _ in 0..3 {
+        transform.transform(&data).await.unwrap();
+        world.clock.advance(Duration::from_secs(3));
+    }
+    assert_eq!(world.pipelines.loads.load(Ordering::SeqCst), 1);
+    world.pipelines.set(&[("contacts", 4, &PIPELINE.replace("| lower", "| upper"))]);
+    transform.transform(&data).await.unwrap();
+    assert_eq!(deliveries(world).last().unwrap().1, "ADA@EXAMPLE.COM");
+}
+
+#[tokio::test]
+async fn a_pipeline_that_cannot_run_any_more_loses_nothing() {
+    let (world, transform) = start();
+    world.pipelines.set(&[("contacts", 3, &PIPELINE.replace("\"crm\"", "\"gone\""))]);
+    assert!(transform.transform(&batch(&[frame(&[change(1, None, Some(IN))])])).await.unwrap().is_done());
+    let kept = lock(&world.failures.kept);
+    assert_eq!(kept.len(), 1);
+    assert!(kept[0].reason.contains("no destination `gone`"), "{}", kept[0].reason);
+}
