@@ -12,7 +12,7 @@ use shared::{
     time::SystemClock,
 };
 
-use crate::{Deliver, World};
+use crate::{Deliver, Pace, World};
 
 /// What the environment says.
 #[derive(Debug)]
@@ -21,8 +21,8 @@ pub struct Config {
     pub destination: Destination,
     /// The ARN of its secret, where it needs one.
     pub secret_arn: Option<String>,
-    /// The longest that a request to the vendor may take.
-    pub vendor_timeout: Duration,
+    /// How long things may take.
+    pub pace: Pace,
     /// Its queue's URL.
     pub queue_url: String,
     /// Its queue's count of lanes.
@@ -60,7 +60,10 @@ impl Config {
                 .ok()
         });
         let lanes = Lanes::new(reader.number("QUEUE_LANES", 8, 1..=4_000));
-        let vendor_timeout = Duration::from_secs(reader.number("VENDOR_TIMEOUT_SECONDS", 30, 1..=300));
+        let pace = Pace {
+            vendor_timeout: Duration::from_secs(reader.number("VENDOR_TIMEOUT_SECONDS", 30, 1..=300)),
+            longest_wait: Duration::from_secs(reader.number("LONGEST_WAIT_SECONDS", 3_600, 1..=43_200)),
+        };
         let queue_url = reader.required("QUEUE_URL", "the URL of the destination's queue");
         let ledger_table = reader.required("LEDGER_TABLE", "the name of the ledger's table");
         let failures_table = reader.required("FAILURES_TABLE", "the name of the table of failures");
@@ -72,7 +75,7 @@ impl Config {
             (Some(destination), Some(lanes)) => Ok(Self {
                 destination,
                 secret_arn,
-                vendor_timeout,
+                pace,
                 queue_url,
                 lanes,
                 ledger_table,
@@ -144,7 +147,7 @@ pub fn wire(environment: &dyn Environment, emit: Emit) -> Result<Deliver<Live>, 
     let config = Config::read(environment)?;
     let aws = Aws::from_environment(environment)?;
     let objects = ObjectStore::new(aws.s3());
-    let http = VendorHttp::new(Timeouts { whole: config.vendor_timeout, ..Timeouts::default() })
+    let http = VendorHttp::new(Timeouts { whole: config.pace.vendor_timeout, ..Timeouts::default() })
         .map_err(|error| ConfigError::of("CONNECTOR", error))?;
     let world = Live {
         ledger: LedgerTable::new(aws.dynamodb(), &config.ledger_table),
@@ -157,7 +160,7 @@ pub fn wire(environment: &dyn Environment, emit: Emit) -> Result<Deliver<Live>, 
         clock: SystemClock,
         emit,
     };
-    Ok(Deliver::new(config.destination, config.secret_arn, config.lanes, config.vendor_timeout, world))
+    Ok(Deliver::new(config.destination, config.secret_arn, config.lanes, config.pace, world))
 }
 
 /// Builds the handler as it runs on Lambda.

@@ -42,8 +42,17 @@ pub struct Deliver<W> {
     destination: Destination,
     secret_arn: Option<String>,
     lanes: Lanes,
-    vendor_timeout: Duration,
+    pace: Pace,
     world: W,
+}
+
+/// How long things may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// The longest that a request to the vendor may take.
+    pub vendor_timeout: Duration,
+    /// The longest wait between two receives of a message that is tried again.
+    pub longest_wait: Duration,
 }
 
 /// How many requests are under way at once. They are of different rows, so their order does not matter.
@@ -64,15 +73,9 @@ impl Tally {
 }
 
 impl<W: World> Deliver<W> {
-    /// A handler for a destination; `lanes` is its queue's count, `vendor_timeout` the longest that a request may take.
-    pub const fn new(
-        destination: Destination,
-        secret_arn: Option<String>,
-        lanes: Lanes,
-        vendor_timeout: Duration,
-        world: W,
-    ) -> Self {
-        Self { destination, secret_arn, lanes, vendor_timeout, world }
+    /// A handler for a destination; `lanes` is its queue's count, `pace` how long things may take.
+    pub const fn new(destination: Destination, secret_arn: Option<String>, lanes: Lanes, pace: Pace, world: W) -> Self {
+        Self { destination, secret_arn, lanes, pace, world }
     }
 
     /// Delivers a batch of the queue's messages.
@@ -116,7 +119,7 @@ impl<W: World> Deliver<W> {
                 Ok(deliveries) => work.add(group, index, message.is_suspect(), deliveries, &self.destination),
                 Err(error) => {
                     tracing::warn!(message_id = message.id, "a message could not be read: {error}");
-                    waits.insert(group.clone(), message.backoff());
+                    waits.insert(group.clone(), message.backoff(self.pace.longest_wait));
                     batch.fail(index);
                 }
             }
@@ -190,7 +193,7 @@ impl<W: World> Deliver<W> {
             tally.add(&work.jobs[index].delivery.pipeline, "superseded");
         }
         // Time for the vendor's slowest answer, and a sixth more for what has to be written after it.
-        let begin_by = deadline - self.vendor_timeout - self.vendor_timeout / 6;
+        let begin_by = deadline - self.pace.vendor_timeout - self.pace.vendor_timeout / 6;
         let mut fresh_secret = false;
         while work.is_open() {
             let round = Round::plan(work, &self.destination);
@@ -289,7 +292,7 @@ impl<W: World> Deliver<W> {
     }
 
     fn wait_for(&self, later: &Later, message: &Message, waits: &mut HashMap<String, Duration>) {
-        let wait = later.wait(self.world.clock().now()).unwrap_or_else(|| message.backoff());
+        let wait = later.wait(self.world.clock().now()).unwrap_or_else(|| message.backoff(self.pace.longest_wait));
         let group = waits.entry(message.attributes.message_group_id.clone()).or_default();
         *group = wait.max(*group);
     }
@@ -342,7 +345,7 @@ impl<W: World> Deliver<W> {
             .map(|index| &messages[*index])
             .map(|message| {
                 let wait = waits.get(&message.attributes.message_group_id).copied();
-                (message.receipt_handle.clone(), wait.unwrap_or_else(|| message.backoff()))
+                (message.receipt_handle.clone(), wait.unwrap_or_else(|| message.backoff(self.pace.longest_wait)))
             })
             .collect();
         if hidden.is_empty() {

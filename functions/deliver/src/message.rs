@@ -42,9 +42,6 @@ pub struct Attributes {
 /// one that crashes the function is found.
 const SUSPECT_AFTER: u32 = 10;
 
-/// The longest wait between two receives.
-const LONGEST_WAIT: Duration = Duration::from_hours(1);
-
 impl Message {
     /// How often it has been received, this time included.
     pub fn receives(&self) -> u32 {
@@ -56,13 +53,13 @@ impl Message {
         self.receives() >= SUSPECT_AFTER
     }
 
-    /// How long to wait before the next receive: exponential in the receives, with full jitter, from one second to an
-    /// hour. The jitter comes from the message's id and its receives, so that the same history waits the same time.
-    pub fn backoff(&self) -> Duration {
-        let ceiling = Duration::from_secs(2_u64.saturating_pow(self.receives().min(16))).min(LONGEST_WAIT);
+    /// How long to wait before the next receive: exponential in the receives, with full jitter, from one second to the
+    /// longest. The jitter comes from the message's id and its receives, so that the same history waits the same time.
+    pub fn backoff(&self, longest: Duration) -> Duration {
+        let ceiling = Duration::from_secs(2_u64.saturating_pow(self.receives().min(16))).min(longest);
         let seed = shared::digest::hex(format!("{}/{}", self.id, self.receives()).as_bytes());
         let draw = u64::from_str_radix(&seed[..8], 16).unwrap_or(0);
-        Duration::from_secs(1 + draw % ceiling.as_secs())
+        Duration::from_secs(1 + draw % ceiling.as_secs().max(1))
     }
 }
 
@@ -82,7 +79,9 @@ mod tests {
             },
         };
         for receives in 1..40 {
-            let waits: Vec<u64> = (0..200).map(|id| message(&id.to_string(), receives).backoff().as_secs()).collect();
+            let waits: Vec<u64> = (0..200)
+                .map(|id| message(&id.to_string(), receives).backoff(Duration::from_hours(1)).as_secs())
+                .collect();
             let ceiling = 2_u64.pow(receives.min(16)).min(3_600);
             assert!(waits.iter().all(|wait| (1..=ceiling).contains(wait)), "{receives}: {waits:?}");
             let mean = waits.iter().sum::<u64>() / 200;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use deliver::{Deliver, World};
+use deliver::{Deliver, Pace, World};
 use serde_json::json;
 use shared::{
     delivery::{Delivery, Step},
@@ -102,7 +102,8 @@ pub fn handler<H: Http + Send>(
     let destination =
         destination::connector(connector).unwrap().configure("crm", settings.as_object().unwrap()).unwrap();
     let secret = (connector == "hubspot").then(|| SECRET.to_owned());
-    Deliver::new(destination, secret, lanes(), Duration::from_secs(30), world)
+    let pace = Pace { vendor_timeout: Duration::from_secs(30), longest_wait: Duration::from_hours(1) };
+    Deliver::new(destination, secret, lanes(), pace, world)
 }
 
 /// Every test's queue has so many lanes.

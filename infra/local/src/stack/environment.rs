@@ -104,6 +104,8 @@ impl Environments {
                 ("QUEUE_URL", url.to_owned()),
                 ("QUEUE_LANES", variables.lanes().to_string()),
                 ("VENDOR_TIMEOUT_SECONDS", VENDOR_TIMEOUT.as_secs().to_string()),
+                // Nobody watches a demo for an hour.
+                ("LONGEST_WAIT_SECONDS", "15".to_owned()),
             ];
             own.extend(variables.secret_arn.clone().map(|arn| ("SECRET_ARN", arn)));
             functions.insert(format!("deliver-{destination}"), base.with(own));
