@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use shared::nearest::suggestion;
 
 /// What can be made to go wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -91,12 +92,10 @@ impl FaultRates {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum FaultsError {
     /// Neither a level nor a kind of fault.
-    #[error("`{given}` is no level or kind of fault{}", suggestion(.nearest.as_deref()))]
+    #[error("`{given}` is no level or kind of fault{}", choices(given))]
     Unknown {
         /// What was written.
         given: String,
-        /// The word that is spelled most alike, if one is near.
-        nearest: Option<String>,
     },
     /// A kind without a rate, or a level inside of a list.
     #[error("`{0}` needs a rate from 0 to 1, for instance `vendor-500=0.1`; levels ({levels}) stand alone", levels = levels())]
@@ -118,22 +117,14 @@ fn levels() -> String {
     FaultRates::LEVELS.map(|(name, _)| name).join(", ")
 }
 
-fn suggestion(nearest: Option<&str>) -> String {
-    let nearest = nearest.map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
-    let kinds = FaultKind::ALL.map(FaultKind::name).join(", ");
-    format!("{nearest} Levels: {}. Kinds, as kind=rate,…: {kinds}", levels())
+fn choices(given: &str) -> String {
+    let kinds = FaultKind::ALL.map(FaultKind::name);
+    let nearest = suggestion(given, kinds.into_iter().chain(FaultRates::LEVELS.map(|(name, _)| name)));
+    format!("{nearest} Levels: {}. Kinds, as kind=rate,…: {}", levels(), kinds.join(", "))
 }
 
 fn unknown(given: &str) -> FaultsError {
-    // Below 0.7 the names have little in common (Jaro-Winkler, as in clap's own suggestions).
-    const NEAR: f64 = 0.7;
-    let names = FaultKind::ALL.map(FaultKind::name).into_iter();
-    let nearest = names
-        .chain(FaultRates::LEVELS.map(|(name, _)| name))
-        .map(|name| (strsim::jaro_winkler(given, name), name))
-        .filter(|(likeness, _)| *likeness > NEAR)
-        .max_by(|left, right| left.0.total_cmp(&right.0));
-    FaultsError::Unknown { given: given.to_owned(), nearest: nearest.map(|(_, name)| name.to_owned()) }
+    FaultsError::Unknown { given: given.to_owned() }
 }
 
 impl FromStr for FaultRates {

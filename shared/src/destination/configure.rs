@@ -4,12 +4,12 @@ use std::{collections::HashMap, fmt};
 
 use super::{
     descriptor::{Action, Connector, Request, Setting, SettingType, Shape},
-    nearest::did_you_mean,
     operation::Operation,
     template::{Placeholder, Text, text_of},
 };
 use crate::{
     delivery::Step,
+    nearest::did_you_mean,
     value::{Object, Value},
 };
 

@@ -3,7 +3,8 @@
 
 use std::sync::OnceLock;
 
-use super::{descriptor::Connector, load::DescriptorError, nearest::did_you_mean};
+use super::{descriptor::Connector, load::DescriptorError};
+use crate::nearest::did_you_mean;
 
 /// One file. It is parsed when it is first asked for: a function needs one connector, and starts cold.
 struct Embedded {

@@ -7,10 +7,9 @@ use toml::Spanned;
 use super::{
     configure::{Problem, check_setting},
     descriptor::{Action, Connector, Mode, Reading, Request, Setting, SettingType, Shape},
-    nearest::did_you_mean,
     template::{Placeholder, Text},
 };
-use crate::delivery::Step;
+use crate::{delivery::Step, nearest::did_you_mean};
 
 /// A mistake in a connector's file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -20,7 +20,6 @@ mod configure;
 mod descriptor;
 mod embedded;
 mod load;
-mod nearest;
 mod operation;
 mod scalar;
 mod status;

@@ -181,11 +181,15 @@ impl Operation<'_> {
         answer::read(self, parcels, response, now)
     }
 
-    /// What happens to every parcel of a request that could not be rendered for want of a secret, or was not answered.
-    pub fn unsent(error: &RenderError) -> Outcome {
+    /// What happens to each of the `parcels` of a request that could not be rendered: one that cannot be sent must not
+    /// take the others with it, so each is sent alone then.
+    pub fn unsent(error: &RenderError, parcels: usize) -> Answered {
         match error {
-            RenderError::Secret(reason) => Outcome::Unauthorised { reason: reason.clone() },
-            RenderError::Parcel { reason, .. } => Outcome::Rejected { reason: reason.clone(), answer: None },
+            RenderError::Secret(reason) => Answered::Ended(Outcome::Unauthorised { reason: reason.clone() }),
+            RenderError::Parcel { .. } if parcels > 1 => Answered::SendAlone,
+            RenderError::Parcel { reason, .. } => {
+                Answered::Ended(Outcome::Rejected { reason: reason.clone(), answer: None })
+            }
         }
     }
 
@@ -366,7 +370,8 @@ mod tests {
         let upsert = hubspot.operation("upsert_contact", Step::Apply).unwrap();
         for secret in [None, Some(""), Some(" \n"), Some("hid\nden"), Some("hidd\u{e9}n")] {
             let error = upsert.render(&parcels, secret, now).unwrap_err();
-            assert!(matches!(Operation::unsent(&error), Outcome::Unauthorised { .. }), "{secret:?}");
+            let unauthorised = Operation::unsent(&error, parcels.len());
+            assert!(matches!(unauthorised, Answered::Ended(Outcome::Unauthorised { .. })), "{secret:?}");
             let text = error.to_string();
             assert!(text.contains("there") && text.contains("crm.objects.contacts.write"), "{text}");
             assert!(!text.contains("hid\nden") && !text.contains("hidd"), "{text}");

@@ -10,8 +10,8 @@ use std::sync::LazyLock;
 
 use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 
-pub use self::scope::{Scope, suggestion};
-use crate::value::Value;
+pub use self::scope::Scope;
+use crate::{nearest::suggestion, value::Value};
 
 /// How many steps of the engine an expression may take. A mapping takes tens; a loop that would not end is stopped
 /// within 2 ms.
@@ -73,7 +73,7 @@ impl Expression {
             if !Scope::NAMES.contains(&root) && !is_global {
                 return Err(ExpressionError::new(format!(
                     "`{source}` uses `{root}`, which no event has{}; there are {}",
-                    scope::suggestion(root, Scope::NAMES.iter().copied()),
+                    suggestion(root, Scope::NAMES.iter().copied()),
                     Scope::NAMES.join(", ")
                 )));
             }

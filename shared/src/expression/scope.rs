@@ -5,6 +5,7 @@ use minijinja::value::Value as EngineValue;
 use super::data;
 use crate::{
     event::{ChangeEvent, Op},
+    nearest::suggestion,
     value::Value,
 };
 
@@ -75,13 +76,4 @@ impl Scope {
         }
         None
     }
-}
-
-/// `; did you mean …?` with the nearest known name, where one is near.
-pub fn suggestion<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
-    known
-        .map(|other| (strsim::damerau_levenshtein(name, other), other))
-        .filter(|(distance, other)| *distance <= 1 + other.len().min(name.len()) / 4)
-        .min()
-        .map_or_else(String::new, |(_, nearest)| format!("; did you mean `{nearest}`?"))
 }

@@ -10,7 +10,8 @@ use super::{Known, PipelineError, Problem};
 use crate::{
     delivery::Step,
     destination::{self, Action, Cause, Mode},
-    expression::{Expression, suggestion},
+    expression::Expression,
+    nearest::suggestion,
 };
 
 /// A pipeline that has been checked against its destination, ready to run.

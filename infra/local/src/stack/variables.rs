@@ -6,8 +6,8 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use shared::{
     destination,
-    expression::suggestion,
     lane::Lanes,
+    nearest::suggestion,
     pipeline::Known,
     value::{Number, Object, Value},
 };
