@@ -28,22 +28,11 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
-    /// In RFC 3339, in UTC, with milliseconds: `2026-07-01T09:30:00.250Z`. Years beyond 9999 have more digits, and are
-    /// then no RFC 3339 any more.
+    /// In RFC 3339, in UTC, with milliseconds: `2026-07-01T09:30:00.250Z`. What lies beyond the year 9999 is that
+    /// year's end, since RFC 3339 goes no further.
     pub fn to_rfc3339(self) -> String {
-        let (days, millis) = (self.0.div_euclid(86_400_000), self.0.rem_euclid(86_400_000));
-        // Days since 1970 to a date of the Gregorian calendar, counting from 0000-03-01 in eras of 400 years, so that the
-        // leap day is a year's last ("chrono-Compatible Low-Level Date Algorithms", civil_from_days).
-        let shifted = days + 719_468;
-        let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let month_from_march = (5 * day_of_year + 2) / 153;
-        let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-        let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-        let year = year_of_era + era * 400 + i64::from(month <= 2);
-        let (hour, minute, second) = (millis / 3_600_000, millis / 60_000 % 60, millis / 1_000 % 60);
-        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", millis % 1_000)
+        let time = jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::MAX);
+        format!("{time:.3}")
     }
 
     /// How long after `earlier` this is; zero where it is not after.

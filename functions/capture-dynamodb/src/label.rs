@@ -1,58 +1,19 @@
 //! A stream's label: the moment at which the stream was enabled.
 
+use jiff::{civil::DateTime, tz::TimeZone};
+
 /// The epoch of a stream: its label in milliseconds since 1970. A stream that is enabled anew has a later label, and
 /// its sequence numbers need not go on where the old ones ended.
 ///
 /// A label is written `2015-05-11T21:21:33.291` (`StreamLabel`, "Stream", Amazon DynamoDB Streams API), in UTC. `None` for
 /// anything else, and for what lies before 1970.
 pub fn epoch(label: &str) -> Option<u64> {
-    let (date, time) = label.split_once('T')?;
-    let [year, month, day] = fields(date, '-')?;
-    let (time, millis) = time.split_once('.')?;
-    let [hour, minute, second] = fields(time, ':')?;
-    let millis = digits(millis).filter(|_| millis.len() == 3)?;
-    if !(1..=12).contains(&month) || !(1..=days_in(year, month)).contains(&day) {
+    let time: DateTime = label.parse().ok()?;
+    // Other notations of the same moment are no labels.
+    if format!("{time:.3}") != label {
         return None;
     }
-    if hour > 23 || minute > 59 || second > 59 {
-        return None;
-    }
-    let days =
-        days_before_year(year)?.checked_add((1..month).map(|month| days_in(year, month)).sum::<u64>())? + day - 1;
-    Some((((days * 24 + hour) * 60 + minute) * 60 + second) * 1000 + millis)
-}
-
-fn fields(text: &str, separator: char) -> Option<[u64; 3]> {
-    let mut parts = text.split(separator).map(digits);
-    let fields = [parts.next()??, parts.next()??, parts.next()??];
-    parts.next().is_none().then_some(fields)
-}
-
-/// At most four digits, so that no sum of them overflows.
-fn digits(text: &str) -> Option<u64> {
-    let plain = (1..=4).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-    plain.then(|| text.parse().ok()).flatten()
-}
-
-const fn is_leap(year: u64) -> bool {
-    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
-}
-
-const fn days_in(year: u64, month: u64) -> u64 {
-    match month {
-        2 if is_leap(year) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
-}
-
-/// Days from 1970 to the first of January of a year.
-fn days_before_year(year: u64) -> Option<u64> {
-    /// Days from the year 1 to 1970.
-    const TO_1970: u64 = 719_162;
-    let years = year.checked_sub(1)?;
-    (years * 365 + years / 4 - years / 100 + years / 400).checked_sub(TO_1970)
+    u64::try_from(TimeZone::UTC.to_timestamp(time).ok()?.as_millisecond()).ok()
 }
 
 #[cfg(test)]
