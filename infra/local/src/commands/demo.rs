@@ -2,12 +2,12 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::{Mutex, PoisonError},
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use serde_json::{Map, Value};
 
@@ -47,7 +47,8 @@ pub struct Arguments {
     /// The folder with the stack's terraform.tfvars and pipelines/
     #[arg(long, value_name = "FOLDER")]
     stack: Option<PathBuf>,
-    /// Keep the tables and objects in this folder; without it they are in a temporary folder that is removed
+    /// Keep the tables and objects in this folder, empty or new, to look at them afterwards; without it they are in a
+    /// temporary folder that is removed
     #[arg(long, value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
     /// The ports of the local services; free ones unless given
@@ -74,6 +75,9 @@ pub async fn command(arguments: Arguments) -> anyhow::Result<ExitCode> {
         own_endpoints.insert(arguments.webhook_destination.clone(), url.clone());
     }
     let faults = Faults::parse(&arguments.faults, arguments.seed)?;
+    if let Some(folder) = &arguments.data_dir {
+        refuse_used(folder)?;
+    }
     let temporary = arguments.data_dir.is_none().then(tempfile::tempdir).transpose()?;
     let data_dir = arguments.data_dir.or_else(|| temporary.as_ref().map(|folder| folder.path().to_owned()));
     let options = Options {
@@ -103,6 +107,20 @@ pub async fn command(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let ended = demo::run(&options, &world).await;
     world.stack.stop().await;
     ended
+}
+
+/// A store's life begins in empty tables: on those of an earlier run nothing would be what the check expects.
+fn refuse_used(folder: &Path) -> anyhow::Result<()> {
+    match std::fs::read_dir(folder).map(|mut entries| entries.next().is_some()) {
+        Ok(true) => bail!(
+            "the folder {0} is not empty; give --data-dir a new one, or remove what is in it (perhaps the data of an \
+             earlier demo)",
+            folder.display()
+        ),
+        Ok(false) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("the folder {} cannot be read", folder.display())),
+    }
 }
 
 /// The local stack as the demo sees it.
@@ -173,4 +191,19 @@ fn take_over(simulator: &Simulator, seen: &mut Seen) {
 
 fn text_values(properties: BTreeMap<String, String>) -> Values {
     Values::of(properties.into_iter().map(|(name, value)| (name, Value::String(value))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_empty_or_new_folder_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        refuse_used(folder.path()).unwrap();
+        refuse_used(&folder.path().join("new")).unwrap();
+        std::fs::write(folder.path().join("dynamodb.sqlite"), "").unwrap();
+        let refused = refuse_used(folder.path()).unwrap_err().to_string();
+        assert!(refused.contains("is not empty; give --data-dir a new one"), "{refused}");
+    }
 }
