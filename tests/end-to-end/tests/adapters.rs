@@ -1,0 +1,189 @@
+//! The adapters of `shared::aws`, through the real protocols of the local services: what the handlers rely on.
+//!
+//! The same contracts are run over the world in memory, on which the handlers' own tests stand.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use freshet::{
+    faults::Faults,
+    services::Ports,
+    stack::{Ground, StackConfig, variables::Variables},
+};
+use shared::{
+    aws::{FailuresTable, LedgerTable, ObjectStore, PipelinesTable},
+    event::{Op, Order},
+    failure::{Failure, Payload, Stage},
+    key::Key,
+    lane::Lanes,
+    ledger::{Entry, LedgerKey, Past, PastOutcome, Written},
+    ports::{Failures as _, LaneCounts, Ledger, Objects as _, Pipelines as _},
+    position::Position,
+    testing::{MemoryLaneCounts, MemoryLedger},
+    time::Timestamp,
+};
+
+async fn ground() -> Ground {
+    let store = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../infra/examples/store/terraform.tfvars");
+    Ground::lay(StackConfig {
+        variables: Variables::read(&store).unwrap(),
+        data_dir: None,
+        ports: Ports::default(),
+        faults: Faults::none(),
+        own_endpoints: BTreeMap::new(),
+    })
+    .await
+    .unwrap()
+}
+
+fn key(row: usize) -> LedgerKey {
+    let mut delivery: shared::delivery::Delivery = serde_json::from_value(serde_json::json!({
+        "id": "p/s/1/1", "pipeline": "p", "version": 1, "source": "s", "op": Op::Update, "key": {"id": "r"},
+        "epoch": 1, "position": "1", "occurred_at": 0, "action": "send", "step": "apply", "fields": {},
+    }))
+    .unwrap();
+    delivery.key = Key::single("id", i64::try_from(row).unwrap());
+    LedgerKey::of_row(&delivery)
+}
+
+fn entry(epoch: u64, position: &str) -> Entry {
+    let past = Past {
+        at: Timestamp::from_millis(1_700_000_000_000),
+        event: format!("s/{epoch}/{position}"),
+        version: 3,
+        outcome: PastOutcome::Delivered,
+    };
+    Entry {
+        order: Order { epoch, position: Position::parse(position).unwrap() },
+        recorded_at: Timestamp::from_millis(1_700_000_000_001),
+        digest: Some("d".to_owned()),
+        destination_key: Some("contact-7".to_owned()),
+        past: vec![past],
+        expires_at: Some(Timestamp::from_millis(1_800_000_000_000)),
+    }
+}
+
+/// Positions as Kinesis and DynamoDB streams write them: texts of digits of any length, compared as numbers.
+async fn a_ledger_only_moves_forward(ledger: &impl Ledger) {
+    const KINESIS: &str = "49590338271490256608559692538361571095921575989136588898";
+    let row = key(1);
+    let mut newest = None;
+    for (epoch, position, written) in [
+        (1, "9", Written::Yes),
+        (1, "10", Written::Yes),
+        (1, "9", Written::Superseded),
+        (1, "10", Written::Superseded),
+        (1, KINESIS, Written::Yes),
+        (1, "4959033827149025660855969253836157109592157598913658889", Written::Superseded),
+        (2, "1", Written::Yes),
+        (1, "99999999999999999999999999999999999999999999999999999999", Written::Superseded),
+        (10, "0", Written::Yes),
+        (9, KINESIS, Written::Superseded),
+    ] {
+        let entry = entry(epoch, position);
+        assert_eq!(ledger.write(&row, &entry).await.unwrap(), written, "{epoch}/{position}");
+        if written == Written::Yes {
+            newest = Some(entry);
+        }
+        let held = ledger.read(std::slice::from_ref(&row)).await.unwrap();
+        assert_eq!(held.get(&row), newest.as_ref(), "{epoch}/{position}");
+    }
+    // More than one BatchGetItem takes, and some that are not there.
+    for row in 100..250 {
+        ledger.write(&key(row), &entry(1, "7")).await.unwrap();
+    }
+    let asked: Vec<LedgerKey> = (90..250).map(key).collect();
+    let held = ledger.read(&asked).await.unwrap();
+    assert_eq!(held.len(), 150);
+    assert!(held.values().all(|held| *held == entry(1, "7")));
+    // Attempts are counted until one ends.
+    assert_eq!(ledger.begin_attempt("p/s/1/1").await.unwrap(), 1);
+    assert_eq!(ledger.begin_attempt("p/s/1/1").await.unwrap(), 2);
+    assert_eq!(ledger.begin_attempt("p/s/1/2").await.unwrap(), 1);
+    ledger.end_attempt("p/s/1/1").await.unwrap();
+    assert_eq!(ledger.begin_attempt("p/s/1/1").await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn the_ledger_only_moves_forward() {
+    a_ledger_only_moves_forward(&MemoryLedger::default()).await;
+    let ground = ground().await;
+    a_ledger_only_moves_forward(&LedgerTable::new(ground.aws().dynamodb(), "store-freshet-ledger")).await;
+}
+
+async fn a_count_of_lanes_is_kept(counts: &impl LaneCounts) {
+    let lanes = |count| Lanes::new(count).unwrap();
+    counts.agree("a.fifo", lanes(8)).await.unwrap();
+    counts.agree("a.fifo", lanes(8)).await.unwrap();
+    let refused = counts.agree("a.fifo", lanes(12)).await.unwrap_err().to_string();
+    assert!(refused.contains("a.fifo was created with 8 lanes"), "{refused}");
+    counts.agree("b.fifo", lanes(12)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_count_of_lanes_is_recorded_once() {
+    a_count_of_lanes_is_kept(&MemoryLaneCounts::default()).await;
+    let ground = ground().await;
+    a_count_of_lanes_is_kept(&PipelinesTable::new(ground.aws().dynamodb(), "store-freshet-pipelines")).await;
+}
+
+#[tokio::test]
+async fn a_published_pipeline_is_live_and_counts_the_revision() {
+    let ground = ground().await;
+    let table = PipelinesTable::new(ground.aws().dynamodb(), "store-freshet-pipelines");
+    let before = table.revision().await.unwrap();
+    assert_eq!(table.publish("contacts", "one").await.unwrap(), 1);
+    // The same text is the same version, and changes nothing.
+    assert_eq!(table.publish("contacts", "one").await.unwrap(), 1);
+    assert_eq!(table.revision().await.unwrap(), before + 1);
+    assert_eq!(table.publish("contacts", "two").await.unwrap(), 2);
+    assert_eq!(table.revision().await.unwrap(), before + 2);
+    let live = table.live().await.unwrap();
+    let live: Vec<_> = live.iter().map(|stored| (stored.name.as_str(), stored.version, &*stored.document)).collect();
+    assert_eq!(live, [("contacts", 2, "two")]);
+}
+
+#[tokio::test]
+async fn a_failure_is_kept_once_and_a_large_one_in_the_bucket() {
+    let ground = ground().await;
+    let client = ground.aws().dynamodb();
+    let objects = ObjectStore::new(ground.aws().s3());
+    let table = FailuresTable::new(client, "store-freshet-failures", objects.clone(), "store-freshet");
+    // Not text: it has to come back byte for byte.
+    let large: Vec<u8> = (0..400_000_u32).map(|number| u8::try_from(number % 251).unwrap()).collect();
+    for (id, bytes, at) in [("a", &b"small"[..], 1), ("a", b"small", 2), ("b", &large, 3)] {
+        let failure = Failure {
+            id: id.to_owned(),
+            stage: Stage::Deliver,
+            reason: "rejected".to_owned(),
+            source: None,
+            pipeline: Some("contacts".to_owned()),
+            version: Some(1),
+            destination: Some("crm".to_owned()),
+            key: None,
+            answer: None,
+            payload: Payload::of(bytes),
+            at: Timestamp::from_millis(at),
+        };
+        table.keep(vec![failure]).await.unwrap();
+    }
+    let items = client.scan().table_name("store-freshet-failures").send().await.unwrap().items.unwrap();
+    assert_eq!(items.len(), 2);
+    for item in items {
+        let number = |name: &str| item[name].as_n().unwrap().as_str();
+        let failure: Failure = serde_json::from_str(item["failure"].as_s().unwrap()).unwrap();
+        match failure.payload {
+            Payload::Object { bucket, key } => {
+                assert_eq!((failure.id.as_str(), number("times"), number("first_at")), ("b", "1", "3"));
+                assert_eq!(objects.get(&bucket, &key).await.unwrap().unwrap(), large);
+            }
+            payload => {
+                assert_eq!((failure.id.as_str(), number("times")), ("a", "2"));
+                assert_eq!((number("first_at"), number("last_at")), ("1", "2"));
+                assert_eq!(payload.bytes().unwrap(), b"small");
+            }
+        }
+    }
+    assert_eq!(objects.get("store-freshet", "not there").await.unwrap(), None);
+}
