@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     config::{ConfigError, Environment, ProcessEnvironment},
-    telemetry,
+    telemetry::{self, Emit},
     time::Timestamp,
 };
 
@@ -34,9 +34,9 @@ impl HandleError {
 
 /// Runs a function until Lambda ends it. What is wrong with its environment is logged at once and whole; the function
 /// then does not start.
-pub fn run<H: Handle>(wire: impl FnOnce(&dyn Environment) -> Result<H, ConfigError>) -> ExitCode {
+pub fn run<H: Handle>(wire: impl FnOnce(&dyn Environment, Emit) -> Result<H, ConfigError>) -> ExitCode {
     telemetry::log_as_json();
-    let handler = match wire(&ProcessEnvironment) {
+    let handler = match wire(&ProcessEnvironment, telemetry::to_stdout) {
         Ok(handler) => handler,
         Err(error) => {
             tracing::error!("{error}");

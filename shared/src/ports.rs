@@ -6,7 +6,9 @@ use std::{collections::HashMap, future::Future, time::Duration};
 
 use crate::{
     failure::Failure,
+    lane::Lanes,
     ledger::{Entry, LedgerKey, Written},
+    tally::Tally,
 };
 
 /// The infrastructure failed: nothing is wrong with the data, and another try may succeed.
@@ -77,6 +79,13 @@ pub trait Pipelines: Sync {
     fn live(&self) -> impl Future<Output = Result<Vec<StoredPipeline>, PortError>> + Send;
 }
 
+/// The counts of lanes with which the backbone and the queues were created.
+pub trait LaneCounts: Sync {
+    /// Records the count of a stream or queue, by its name, when it is first used, and refuses another from then on: a
+    /// change would split a key over two lanes.
+    fn agree(&self, name: &str, lanes: Lanes) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
 /// A pipeline as it stands in its table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredPipeline {
@@ -90,12 +99,8 @@ pub struct StoredPipeline {
 
 /// What an invocation did, for the page and the terminal: counts by pipeline.
 pub trait Activity: Sync {
-    /// Adds counts, by (pipeline or source, counter). Approximate under retries.
-    fn add(
-        &self,
-        stage: &str,
-        counts: &HashMap<(String, &'static str), u64>,
-    ) -> impl Future<Output = Result<(), PortError>> + Send;
+    /// Adds counts. Approximate under retries.
+    fn add(&self, stage: &str, tally: &Tally) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
 /// A request to a vendor.

@@ -54,15 +54,14 @@ pub enum Unit {
 /// One invocation's metrics.
 #[derive(Debug)]
 pub struct Metrics {
-    function: &'static str,
     destination: Option<String>,
     values: Vec<(&'static str, Unit, f64)>,
 }
 
 impl Metrics {
-    /// For a function, and the destination that it serves, if any.
-    pub fn new(function: &'static str, destination: Option<&str>) -> Self {
-        Self { function, destination: destination.map(str::to_owned), values: Vec::new() }
+    /// For the destination that the function serves, if any.
+    pub fn new(destination: Option<&str>) -> Self {
+        Self { destination: destination.map(str::to_owned), values: Vec::new() }
     }
 
     /// Adds a count; zero is not written.
@@ -78,15 +77,15 @@ impl Metrics {
         self.values.push((name, Unit::Milliseconds, duration.as_secs_f64() * 1_000.0));
     }
 
-    /// The line in CloudWatch's embedded metric format ("Specification: Embedded metric format", CloudWatch user
+    /// The line of this function, by its whole name, in CloudWatch's embedded metric format ("Specification: Embedded metric format", CloudWatch user
     /// guide); `None` where there is nothing to tell.
-    pub fn line(&self, now: Timestamp) -> Option<String> {
+    pub fn line(&self, function: &str, now: Timestamp) -> Option<String> {
         if self.values.is_empty() {
             return None;
         }
         let mut dimensions = vec!["function"];
         let mut line = Map::new();
-        line.insert("function".to_owned(), self.function.into());
+        line.insert("function".to_owned(), function.into());
         if let Some(destination) = &self.destination {
             dimensions.push("destination");
             line.insert("destination".to_owned(), destination.as_str().into());
@@ -120,13 +119,15 @@ mod tests {
 
     #[test]
     fn the_line_is_in_the_embedded_format() {
-        let mut metrics = Metrics::new("deliver", Some("hubspot"));
-        assert_eq!(metrics.line(Timestamp::from_millis(0)), None);
+        let mut metrics = Metrics::new(Some("hubspot"));
+        assert_eq!(metrics.line("f", Timestamp::from_millis(0)), None);
         metrics.count("Delivered", 3);
         metrics.count("Rejected", 0);
         metrics.milliseconds("Freshness", std::time::Duration::from_millis(850));
-        let line: Json =
-            serde_json::from_str(&metrics.line(Timestamp::from_millis(1_700_000_000_000)).unwrap()).unwrap();
+        let line: Json = serde_json::from_str(
+            &metrics.line("store-freshet-deliver-hubspot", Timestamp::from_millis(1_700_000_000_000)).unwrap(),
+        )
+        .unwrap();
         assert_eq!(
             line,
             json!({
@@ -141,7 +142,7 @@ mod tests {
                         ],
                     }],
                 },
-                "function": "deliver",
+                "function": "store-freshet-deliver-hubspot",
                 "destination": "hubspot",
                 "Delivered": 3.0,
                 "Freshness": 850.0,

@@ -15,11 +15,14 @@ use std::{
 use crate::{
     failure::Failure,
     frame::{Channel, Frame, Outgoing},
+    lane::Lanes,
     ledger::{Entry, LedgerKey, Written},
     ports::{
-        Activity, Failures, Http, HttpError, HttpRequest, HttpResponse, Ledger, Objects, Pipelines, PortError, Secrets,
-        StoredPipeline, Visibility,
+        Activity, Failures, Http, HttpError, HttpRequest, HttpResponse, LaneCounts, Ledger, Objects, Pipelines,
+        PortError, Secrets, StoredPipeline, Visibility,
     },
+    state::State,
+    tally::Tally,
     time::{Clock, Timestamp},
 };
 
@@ -291,12 +294,77 @@ impl Pipelines for MemoryPipelines {
 pub struct MemoryActivity(pub Mutex<HashMap<(String, String, &'static str), u64>>);
 
 impl Activity for MemoryActivity {
-    async fn add(&self, stage: &str, counts: &HashMap<(String, &'static str), u64>) -> Result<(), PortError> {
+    async fn add(&self, stage: &str, tally: &Tally) -> Result<(), PortError> {
         let mut all = lock(&self.0);
-        for ((subject, counter), count) in counts {
-            *all.entry((stage.to_owned(), subject.clone(), counter)).or_default() += count;
+        for (subject, counter, count) in tally.iter() {
+            *all.entry((stage.to_owned(), subject.to_owned(), counter)).or_default() += count;
         }
         Ok(())
+    }
+}
+
+/// Counts of lanes by the name of their stream or queue.
+#[derive(Debug, Default)]
+pub struct MemoryLaneCounts(pub Mutex<HashMap<String, Lanes>>);
+
+impl LaneCounts for MemoryLaneCounts {
+    async fn agree(&self, name: &str, lanes: Lanes) -> Result<(), PortError> {
+        let recorded = *lock(&self.0).entry(name.to_owned()).or_insert(lanes);
+        if recorded == lanes {
+            return Ok(());
+        }
+        let reason = format!("{name} was created with {} lanes", recorded.count());
+        Err(PortError { operation: "dynamodb:UpdateItem", reason })
+    }
+}
+
+/// What every function works on, in memory.
+#[derive(Debug, Default)]
+#[expect(missing_docs, reason = "each is named for its port")]
+pub struct MemoryState {
+    pub objects: MemoryObjects,
+    pub failures: MemoryFailures,
+    pub activity: MemoryActivity,
+    pub clock: ManualClock,
+    /// The lines of metrics.
+    pub lines: Mutex<Vec<String>>,
+}
+
+impl MemoryState {
+    /// Empty, with a clock that stands at `millis` since 1970.
+    pub fn at(millis: i64) -> Self {
+        Self { clock: ManualClock::at(millis), ..Self::default() }
+    }
+
+    /// The failures kept.
+    pub fn kept(&self) -> Vec<Failure> {
+        lock(&self.failures.kept).clone()
+    }
+}
+
+impl State for MemoryState {
+    type Objects = MemoryObjects;
+    type Failures = MemoryFailures;
+    type Activity = MemoryActivity;
+    type Clock = ManualClock;
+
+    fn objects(&self) -> &MemoryObjects {
+        &self.objects
+    }
+    fn failures(&self) -> &MemoryFailures {
+        &self.failures
+    }
+    fn activity(&self) -> &MemoryActivity {
+        &self.activity
+    }
+    fn clock(&self) -> &ManualClock {
+        &self.clock
+    }
+    fn function(&self) -> &'static str {
+        "test-freshet"
+    }
+    fn emit(&self, line: &str) {
+        lock(&self.lines).push(line.to_owned());
     }
 }
 

@@ -4,51 +4,30 @@
 //! to Lambda as failed is failed infrastructure only.
 
 pub mod attribute;
-pub mod config;
 pub mod label;
 pub mod number;
 pub mod record;
 pub mod source;
 
 use shared::{
-    batch::BatchResponse,
-    capture::{CaptureError, Place, Publisher, Read, World, failure, guard, split},
-    lambda::{Handle, HandleError},
-    time::{Clock as _, Timestamp},
+    capture::{Capture, Dialect, Place, Read, failure, guard},
+    time::Timestamp,
 };
 
-use crate::{config::Config, source::Sources};
+use crate::source::Sources;
 
 /// The function.
-#[derive(Debug)]
-pub struct CaptureDynamodb<W> {
-    sources: Sources,
-    publisher: Publisher<W>,
-}
+pub type CaptureDynamodb<W> = Capture<Sources, W>;
 
-impl<W: World> CaptureDynamodb<W> {
-    /// The function over a world, as its settings say.
-    pub fn new(config: Config, world: W) -> Self {
-        Self { sources: config.sources, publisher: Publisher::new("capture-dynamodb", &config.publish, world) }
+impl Dialect for Sources {
+    const EXAMPLE: &'static str = r#"{"customers-table":{"name":"customers"}}"#;
+
+    fn names(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(place, source)| (place.as_str(), source.name.as_str()))
     }
 
-    /// What it works on.
-    pub const fn world(&self) -> &W {
-        &self.publisher.world
-    }
-
-    /// Captures what an event source mapping of a DynamoDB stream hands over, `{"Records":[…]}`.
-    pub async fn capture(&self, payload: &[u8]) -> Result<BatchResponse, CaptureError> {
-        let now = self.world().clock().now();
-        let reads = split(payload)?.into_iter().map(|raw| read(raw, &self.sources, now)).collect();
-        self.publisher.publish(reads).await
-    }
-}
-
-impl<W: World> Handle for CaptureDynamodb<W> {
-    async fn handle(&self, payload: &[u8], _deadline: Timestamp) -> Result<Vec<u8>, HandleError> {
-        let response = self.capture(payload).await?;
-        serde_json::to_vec(&response).map_err(HandleError::from_error)
+    fn read(&self, raw: &[u8], now: Timestamp) -> Read {
+        read(raw, self, now)
     }
 }
 

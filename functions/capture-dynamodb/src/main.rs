@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    shared::lambda::run(capture_dynamodb::config::on_lambda)
+    shared::lambda::run(capture_dynamodb::CaptureDynamodb::wire)
 }

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-use shared::capture::name_problem;
-
 use crate::label;
+use serde::Deserialize;
 
 /// The sources by what identifies their records: `SOURCES`.
 ///
@@ -13,7 +11,7 @@ use crate::label;
 /// looked up in this order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
-pub struct Sources(BTreeMap<String, Source>);
+pub struct Sources(pub(crate) BTreeMap<String, Source>);
 
 /// One source.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -74,11 +72,6 @@ impl Sources {
             .ok_or_else(|| SourceError::Label { label: label.to_owned(), source_name: source.name.clone() })?;
         Ok((source, epoch))
     }
-
-    /// What is wrong with them, if anything is.
-    pub fn problem(&self) -> Option<String> {
-        name_problem(self.0.iter().map(|(table, source)| (table.as_str(), source.name.as_str())))
-    }
 }
 
 #[cfg(test)]
@@ -123,7 +116,5 @@ mod tests {
     #[test]
     fn what_no_source_has_is_refused() {
         assert!(serde_json::from_str::<Sources>(r#"{"a":{"name":"x","epcoh":1}}"#).is_err());
-        assert!(sources("{}").problem().is_some());
-        assert_eq!(sources(r#"{"a":{"name":"x","epoch":1}}"#).problem(), None);
     }
 }

@@ -6,14 +6,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use capture_dynamodb::{CaptureDynamodb, config::Config};
+use capture_dynamodb::CaptureDynamodb;
 use shared::{
     batch::BatchResponse,
     capture::CaptureError,
     digest,
     failure::{Failure, Stage},
     lane::Lanes,
-    testing::{ManualClock, capture::CaptureWorld, corpus::Corpus},
+    testing::{MemoryState, capture::CaptureWorld, corpus::Corpus},
     time::Timestamp,
 };
 
@@ -39,8 +39,8 @@ fn function() -> Function {
         };
         Some(value.to_owned())
     };
-    let world = CaptureWorld { clock: ManualClock::at(NOW), ..CaptureWorld::default() };
-    CaptureDynamodb::new(Config::read(&environment).unwrap(), world)
+    let world = CaptureWorld { state: MemoryState::at(NOW), ..CaptureWorld::default() };
+    CaptureDynamodb::new(&environment, |_| Ok(world)).unwrap()
 }
 
 /// The events that were sent, a line each.
@@ -49,7 +49,7 @@ fn emitted(function: &Function) -> String {
 }
 
 fn failures(function: &Function) -> Vec<Failure> {
-    function.world().kept()
+    function.world().state.kept()
 }
 
 /// Payloads whose every record is an event.
@@ -274,7 +274,7 @@ async fn what_is_no_batch_fails_the_invocation() {
 async fn the_oversize_event_lies_whole_in_s3() {
     let function = function();
     function.capture(&corpus().read("invalid/dynamodb/long-string.json").unwrap()).await.unwrap();
-    let objects = function.world().objects.objects.lock().unwrap();
+    let objects = function.world().state.objects.objects.lock().unwrap();
     let event = String::from_utf8(objects.values().next().unwrap().clone()).unwrap();
     let (start, rest) = event.split_once(&"x".repeat(1 << 20)).unwrap();
     assert_eq!(objects.len(), 1);

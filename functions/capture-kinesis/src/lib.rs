@@ -4,50 +4,34 @@
 //! to Lambda as failed is failed infrastructure only.
 
 pub mod aggregate;
-pub mod config;
 pub mod json;
 pub mod record;
 pub mod source;
 
 use shared::{
-    batch::BatchResponse,
-    capture::{CaptureError, Place, Publisher, Read, World, failure, guard, split},
-    lambda::{Handle, HandleError},
-    time::{Clock as _, Timestamp},
+    capture::{Capture, Dialect, Place, Read, failure, guard},
+    time::Timestamp,
 };
 
-use crate::{config::Config, source::Sources};
+use crate::source::Sources;
 
 /// The function.
-#[derive(Debug)]
-pub struct CaptureKinesis<W> {
-    sources: Sources,
-    publisher: Publisher<W>,
-}
+pub type CaptureKinesis<W> = Capture<Sources, W>;
 
-impl<W: World> CaptureKinesis<W> {
-    /// The function over a world, as its settings say.
-    pub fn new(config: Config, world: W) -> Self {
-        Self { sources: config.sources, publisher: Publisher::new("capture-kinesis", &config.publish, world) }
+impl Dialect for Sources {
+    const EXAMPLE: &'static str = r#"{"page-views-stream":{"name":"page_views","key":["visitor_id"]}}"#;
+
+    fn names(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(place, source)| (place.as_str(), source.name.as_str()))
     }
 
-    /// What it works on.
-    pub const fn world(&self) -> &W {
-        &self.publisher.world
+    fn problem(&self) -> Option<String> {
+        let (stream, _) = self.0.iter().find(|(_, source)| source.key.as_ref().is_some_and(Vec::is_empty))?;
+        Some(format!("gives {stream:?} an empty key; name the fields that make an event's key, or leave the key out"))
     }
 
-    /// Captures what an event source mapping of a Kinesis stream hands over, `{"Records":[…]}`.
-    pub async fn capture(&self, payload: &[u8]) -> Result<BatchResponse, CaptureError> {
-        let now = self.world().clock().now();
-        let reads = split(payload)?.into_iter().map(|raw| read(raw, &self.sources, now)).collect();
-        self.publisher.publish(reads).await
-    }
-}
-
-impl<W: World> Handle for CaptureKinesis<W> {
-    async fn handle(&self, payload: &[u8], _deadline: Timestamp) -> Result<Vec<u8>, HandleError> {
-        let response = self.capture(payload).await?;
-        serde_json::to_vec(&response).map_err(HandleError::from_error)
+    fn read(&self, raw: &[u8], now: Timestamp) -> Read {
+        read(raw, self, now)
     }
 }
 

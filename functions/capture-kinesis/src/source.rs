@@ -3,15 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use shared::capture::name_problem;
-
 /// The sources by what identifies their records: `SOURCES`.
 ///
 /// Written as `{"<stream>":{"name":"page_views","key":["visitor_id"]}}`. The stream stands there as its ARN or its
 /// name, looked up in this order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
-pub struct Sources(BTreeMap<String, Source>);
+pub struct Sources(pub(crate) BTreeMap<String, Source>);
 
 /// One source.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -71,21 +69,12 @@ impl Sources {
         };
         [stream, name].into_iter().find_map(|key| self.0.get(key)).ok_or_else(|| SourceError::Unknown(name.to_owned()))
     }
-
-    /// What is wrong with them, if anything is.
-    pub fn problem(&self) -> Option<String> {
-        let keyless = self.0.iter().find(|(_, source)| source.key.as_ref().is_some_and(Vec::is_empty));
-        if let Some((stream, _)) = keyless {
-            return Some(format!(
-                "gives {stream:?} an empty key; name the fields that make an event's key, or leave the key out"
-            ));
-        }
-        name_problem(self.0.iter().map(|(stream, source)| (stream.as_str(), source.name.as_str())))
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use shared::capture::Dialect as _;
+
     use super::*;
 
     fn sources(json: &str) -> Sources {
@@ -114,9 +103,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_sources_is_told() {
-        assert_eq!(sources(r#"{"a":{"name":"x","format":"json","key":["id"],"epoch":null}}"#).problem(), None);
         assert!(sources(r#"{"a":{"name":"x","key":[]}}"#).problem().unwrap().contains("an empty key"));
-        assert!(sources("{}").problem().is_some());
         assert!(serde_json::from_str::<Sources>(r#"{"a":{"name":"x","format":"debezium"}}"#).is_err());
     }
 }

@@ -6,14 +6,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use capture_kinesis::{CaptureKinesis, config::Config};
+use capture_kinesis::CaptureKinesis;
 use shared::{
     batch::BatchResponse,
     capture::CaptureError,
     digest,
     failure::{Failure, Stage},
     lane::Lanes,
-    testing::{ManualClock, capture::CaptureWorld, corpus::Corpus},
+    testing::{MemoryState, capture::CaptureWorld, corpus::Corpus},
     time::Timestamp,
 };
 
@@ -41,8 +41,8 @@ fn function() -> Function {
         };
         Some(value.to_owned())
     };
-    let world = CaptureWorld { clock: ManualClock::at(NOW), ..CaptureWorld::default() };
-    CaptureKinesis::new(Config::read(&environment).unwrap(), world)
+    let world = CaptureWorld { state: MemoryState::at(NOW), ..CaptureWorld::default() };
+    CaptureKinesis::new(&environment, |_| Ok(world)).unwrap()
 }
 
 /// The events that were sent, a line each.
@@ -51,7 +51,7 @@ fn emitted(function: &Function) -> String {
 }
 
 fn failures(function: &Function) -> Vec<Failure> {
-    function.world().kept()
+    function.world().state.kept()
 }
 
 /// Payloads whose every record is an event.

@@ -7,12 +7,8 @@ pub mod config;
 pub mod dead_letter;
 pub mod invocation;
 pub mod notification;
-mod world;
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, HashMap},
-};
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize, Serializer};
 use shared::{
@@ -20,20 +16,21 @@ use shared::{
     capture::{RecordsError, split},
     failure::Failure,
     lambda::{Handle, HandleError},
-    ports::{Activity as _, Failures as _, Objects as _, PortError},
+    ports::{Failures as _, Objects as _, PortError},
+    state::State,
+    tally::Tally,
     telemetry::Metrics,
     time::{Clock as _, Timestamp},
 };
 
-pub use self::world::World;
 use crate::{config::Config, dead_letter::Message};
 
 /// The function.
 #[derive(Debug)]
-pub struct CollectFailures<W> {
+pub struct CollectFailures<S> {
     /// The destination of each dead-letter queue, by the queue's ARN.
     dead_letter_queues: BTreeMap<String, String>,
-    world: W,
+    state: S,
 }
 
 /// What the function answers.
@@ -85,15 +82,15 @@ impl From<CollectError> for HandleError {
     }
 }
 
-impl<W: World> CollectFailures<W> {
-    /// The function over a world, as its settings say.
-    pub fn new(config: Config, world: W) -> Self {
-        Self { dead_letter_queues: config.dead_letter_queues, world }
+impl<S: State> CollectFailures<S> {
+    /// The function, as its settings say.
+    pub fn new(config: Config, state: S) -> Self {
+        Self { dead_letter_queues: config.dead_letter_queues, state }
     }
 
     /// What it works on.
-    pub const fn world(&self) -> &W {
-        &self.world
+    pub const fn state(&self) -> &S {
+        &self.state
     }
 
     /// Collects from a notification of S3, or from messages of a dead-letter queue.
@@ -117,8 +114,8 @@ impl<W: World> CollectFailures<W> {
                 .map_err(|error| CollectError::Record { index, reason: error.to_string() })?
                 .filter(|notice| notice.key.starts_with(invocation::PREFIX));
             let Some(notice) = notice else { continue };
-            let now = self.world.clock().now();
-            match self.world.objects().get(&notice.bucket, &notice.key).await? {
+            let now = self.state.clock().now();
+            match self.state.objects().get(&notice.bucket, &notice.key).await? {
                 Some(object) => failures.extend(invocation::failures(&notice.key, &object, now)),
                 None => failures.push(invocation::whole(
                     &notice.key,
@@ -145,8 +142,8 @@ impl<W: World> CollectFailures<W> {
             .collect::<Result<_, _>>()?;
         let mut batch = FifoBatch::new(messages.iter().map(|message| (&*message.message_id, message.group())))?;
         for (index, message) in messages.iter().enumerate() {
-            let now = self.world.clock().now();
-            let kept = match dead_letter::failures(message, &self.dead_letter_queues, self.world.objects(), now).await {
+            let now = self.state.clock().now();
+            let kept = match dead_letter::failures(message, &self.dead_letter_queues, self.state.objects(), now).await {
                 Ok(failures) => self.keep(failures).await.map_err(|error| error.to_string()),
                 Err(error) => Err(error.to_string()),
             };
@@ -161,26 +158,20 @@ impl<W: World> CollectFailures<W> {
     async fn keep(&self, failures: Vec<Failure>) -> Result<(), PortError> {
         let Some(first) = failures.first() else { return Ok(()) };
         tracing::warn!(count = failures.len(), first = first.id, "AWS gave up; failures are kept");
-        let mut counts: HashMap<(String, &'static str), u64> = HashMap::new();
+        let mut tally = Tally::default();
         for failure in &failures {
             let subject = failure.pipeline.as_ref().or(failure.destination.as_ref());
-            *counts.entry((subject.map_or("unknown", String::as_str).to_owned(), "failed")).or_default() += 1;
+            tally.add(subject.map_or("unknown", String::as_str), "failed");
         }
-        self.world.failures().keep(failures).await?;
-        let mut metrics = Metrics::new("collect-failures", None);
-        metrics.count("Failed", counts.values().sum());
-        if let Some(line) = metrics.line(self.world.clock().now()) {
-            self.world.emit(&line);
-        }
-        if let Err(error) = self.world.activity().add("collect-failures", &counts).await {
-            // Counts are for people's eyes; no failure waits for them.
-            tracing::warn!("the activity could not be counted: {error}");
-        }
+        self.state.failures().keep(failures).await?;
+        let mut metrics = Metrics::new(None);
+        metrics.count("Failed", tally.total("failed"));
+        self.state.report("collect-failures", &tally, &metrics).await;
         Ok(())
     }
 }
 
-impl<W: World> Handle for CollectFailures<W> {
+impl<S: State> Handle for CollectFailures<S> {
     async fn handle(&self, payload: &[u8], _deadline: Timestamp) -> Result<Vec<u8>, HandleError> {
         let response = self.collect(payload).await?;
         serde_json::to_vec(&response).map_err(HandleError::from_error)

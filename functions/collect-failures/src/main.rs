@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    shared::lambda::run(collect_failures::config::on_lambda)
+    shared::lambda::run(collect_failures::config::wire)
 }

@@ -5,49 +5,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::sync::Mutex;
-
-use collect_failures::{CollectError, CollectFailures, Response, World, config::Config};
+use collect_failures::{CollectError, CollectFailures, Response, config::Config};
 use shared::{
     batch::BatchResponse,
-    testing::{ManualClock, MemoryActivity, MemoryFailures, MemoryObjects, corpus::Corpus},
+    testing::{MemoryState, corpus::Corpus},
 };
 
 const NOW: i64 = 1_763_800_000_000;
 
-type Function = CollectFailures<Memory>;
-
-#[derive(Default)]
-struct Memory {
-    objects: MemoryObjects,
-    failures: MemoryFailures,
-    activity: MemoryActivity,
-    clock: ManualClock,
-    lines: Mutex<Vec<String>>,
-}
-
-impl World for Memory {
-    type Objects = MemoryObjects;
-    type Failures = MemoryFailures;
-    type Activity = MemoryActivity;
-    type Clock = ManualClock;
-
-    fn objects(&self) -> &MemoryObjects {
-        &self.objects
-    }
-    fn failures(&self) -> &MemoryFailures {
-        &self.failures
-    }
-    fn activity(&self) -> &MemoryActivity {
-        &self.activity
-    }
-    fn clock(&self) -> &ManualClock {
-        &self.clock
-    }
-    fn emit(&self, line: &str) {
-        self.lines.lock().unwrap().push(line.to_owned());
-    }
-}
+type Function = CollectFailures<MemoryState>;
 
 fn corpus() -> Corpus {
     Corpus::at(concat!(env!("CARGO_MANIFEST_DIR"), "/../../events"))
@@ -85,16 +51,16 @@ fn function() -> Function {
             other => other.to_lowercase(),
         })
     };
-    let world = Memory { clock: ManualClock::at(NOW), ..Memory::default() };
+    let state = MemoryState::at(NOW);
     for (bucket, key, file) in OBJECTS {
         let content = corpus().read(file).unwrap();
-        world.objects.objects.lock().unwrap().insert(((*bucket).to_owned(), (*key).to_owned()), content);
+        state.objects.objects.lock().unwrap().insert(((*bucket).to_owned(), (*key).to_owned()), content);
     }
-    CollectFailures::new(Config::read(&environment).unwrap(), world)
+    CollectFailures::new(Config::read(&environment).unwrap(), state)
 }
 
 fn kept(function: &Function) -> String {
-    let kept = function.world().failures.kept.lock().unwrap();
+    let kept = function.state().failures.kept.lock().unwrap();
     kept.iter().map(|failure| serde_json::to_string(failure).unwrap() + "\n").collect()
 }
 
@@ -162,12 +128,12 @@ async fn failures_that_cannot_be_kept_come_again() {
     let function = function();
     let payload = corpus().read("sqs/deliveries.json").unwrap();
     // The first message's failures are not kept: it is reported, and with it the third, of the same group.
-    function.world().failures.breaks.next(1);
+    function.state().failures.breaks.next(1);
     let Response::Queue(response) = function.collect(&payload).await.unwrap() else { panic!("not a queue's response") };
     let failed: Vec<&str> = response.failed().collect();
     assert_eq!(failed, ["3d2e8f0a-0b1c-4d5e-8f90-a1b2c3d4e501", "3d2e8f0a-0b1c-4d5e-8f90-a1b2c3d4e503"]);
     // S3 cannot be told which: the invocation fails, and Lambda repeats it.
-    function.world().failures.breaks.next(1);
+    function.state().failures.breaks.next(1);
     let error = function.collect(&corpus().read("s3/on-failure-kinesis.json").unwrap()).await.unwrap_err();
     assert!(matches!(error, CollectError::Port(_)), "{error}");
 }
@@ -176,24 +142,24 @@ async fn failures_that_cannot_be_kept_come_again() {
 async fn what_is_kept_is_counted() {
     let function = function();
     function.collect(&corpus().read("invalid/sqs/not-deliveries.json").unwrap()).await.unwrap();
-    let counts = function.world().activity.0.lock().unwrap().clone();
+    let counts = function.state().activity.0.lock().unwrap().clone();
     let of = |subject: &str| counts[&("collect-failures".to_owned(), subject.to_owned(), "failed")];
     assert_eq!((of("customers-to-hubspot"), of("hubspot")), (2, 3));
     // Three messages, each with its line of metrics.
-    assert_eq!(function.world().lines.lock().unwrap().len(), 3);
+    assert_eq!(function.state().lines.lock().unwrap().len(), 3);
 }
 
 #[tokio::test]
 async fn objects_that_cannot_be_read_come_again() {
     let function = function();
-    function.world().objects.breaks.next(1);
+    function.state().objects.breaks.next(1);
     let Response::Queue(response) = function.collect(&corpus().read("sqs/oversize.json").unwrap()).await.unwrap()
     else {
         panic!("not a queue's response")
     };
     assert_eq!(response.failed().collect::<Vec<_>>(), ["3d2e8f0a-0b1c-4d5e-8f90-a1b2c3d4e501"]);
     assert_eq!(kept(&function), "");
-    function.world().objects.breaks.next(1);
+    function.state().objects.breaks.next(1);
     let error = function.collect(&corpus().read("s3/on-failure-kinesis.json").unwrap()).await.unwrap_err();
     assert!(matches!(error, CollectError::Port(_)), "{error}");
 }

@@ -9,6 +9,7 @@ use shared::{
     failure::{Answer, Failure, Payload, Stage},
     ledger::{Entry, LedgerKey, PastOutcome, Written},
     ports::{Failures as _, Http as _, Ledger as _, PortError, Secrets as _},
+    state::State as _,
     time::{Clock as _, Timestamp},
 };
 
@@ -51,7 +52,7 @@ const CRASHES: u32 = 3;
 impl<W: World> Deliver<W> {
     /// Makes a call and settles what it can. One end for each of the call's jobs, in their order.
     pub(crate) async fn attempt(&self, work: &Work, call: &Call, fresh_secret: bool, begin_by: Timestamp) -> Vec<End> {
-        if self.world.clock().now() >= begin_by {
+        if self.world.state().clock().now() >= begin_by {
             return call.jobs.iter().map(|_| End::Later(Later::OutOfTime)).collect();
         }
         let jobs: Vec<&Job> = call.jobs.iter().map(|index| &work.jobs[*index]).collect();
@@ -99,16 +100,16 @@ impl<W: World> Deliver<W> {
             Err(error) => return all(Later::Unauthorised(error.to_string())),
         };
         let parcels: Vec<Parcel<'_>> = jobs.iter().map(|job| parcel(work, job)).collect();
-        let request = match operation.render(&parcels, secret.as_deref(), self.world.clock().now()) {
+        let request = match operation.render(&parcels, secret.as_deref(), self.world.state().clock().now()) {
             Ok(request) => request,
             Err(error) => {
-                let outcome = Operation::unsent(&error);
-                let ended = jobs.iter().map(|job| self.settle(work, job, Answered::Ended(outcome.clone())));
+                let answered = Operation::unsent(&error, parcels.len());
+                let ended = jobs.iter().map(|job| self.settle(work, job, answered.clone()));
                 return join_all(ended).await;
             }
         };
         let answered = match self.world.http().call(&request).await {
-            Ok(response) => operation.read(&parcels, &response, self.world.clock().now()),
+            Ok(response) => operation.read(&parcels, &response, self.world.state().clock().now()),
             Err(error) if error.permanent => {
                 let outcome = Outcome::Rejected { reason: error.to_string(), answer: None };
                 parcels.iter().map(|_| Answered::Ended(outcome.clone())).collect()
@@ -150,7 +151,7 @@ impl<W: World> Deliver<W> {
         outcome: PastOutcome,
         destination_key: Option<String>,
     ) -> End {
-        let now = self.world.clock().now();
+        let now = self.world.state().clock().now();
         let entry = match job.mode {
             Some(Mode::Append) => Entry::of_append(&job.delivery, now),
             _ => Entry::after(work.entries.get(&job.key), &job.delivery, outcome, destination_key, now),
@@ -186,9 +187,9 @@ impl<W: World> Deliver<W> {
             key: Some(delivery.key.clone()),
             answer,
             payload: Payload::of(job.json.as_bytes()),
-            at: self.world.clock().now(),
+            at: self.world.state().clock().now(),
         };
-        match self.world.failures().keep(vec![failure]).await {
+        match self.world.state().failures().keep(vec![failure]).await {
             Ok(()) => End::Failed,
             Err(error) => End::Later(Later::Retry(error.to_string())),
         }
@@ -196,6 +197,15 @@ impl<W: World> Deliver<W> {
 }
 
 impl Later {
+    /// The counter of those that wait.
+    pub(crate) const fn counter(&self) -> &'static str {
+        match self {
+            Self::Retry(_) | Self::OutOfTime => "retried",
+            Self::Throttled(..) => "throttled",
+            Self::Unauthorised(_) => "unauthorised",
+        }
+    }
+
     /// How long to wait, where the vendor or the reason says; otherwise the message's own backoff.
     pub(crate) fn wait(&self, now: Timestamp) -> Option<Duration> {
         match self {

@@ -3,16 +3,15 @@
 use std::time::Duration;
 
 use shared::{
-    aws::{ActivityTable, Aws, FailuresTable, FifoQueue, LedgerTable, ObjectStore, SecretStore},
+    aws::Aws,
     config::{ConfigError, Environment, Reader},
     destination::{self, Destination},
-    http::{Timeouts, VendorHttp},
     lane::Lanes,
-    telemetry::{self, Emit},
-    time::SystemClock,
+    state,
+    telemetry::Emit,
 };
 
-use crate::{Deliver, Pace, World};
+use crate::{Deliver, Live, Pace};
 
 /// What the environment says.
 #[derive(Debug)]
@@ -29,12 +28,8 @@ pub struct Config {
     pub lanes: Lanes,
     /// The ledger's table.
     pub ledger_table: String,
-    /// The table of failures.
-    pub failures_table: String,
-    /// The table of activity.
-    pub activity_table: String,
-    /// The bucket for what is too large for a message or an item.
-    pub bucket: String,
+    /// What every function works on.
+    pub state: state::Settings,
 }
 
 impl Config {
@@ -66,104 +61,22 @@ impl Config {
         };
         let queue_url = reader.required("QUEUE_URL", "the URL of the destination's queue");
         let ledger_table = reader.required("LEDGER_TABLE", "the name of the ledger's table");
-        let failures_table = reader.required("FAILURES_TABLE", "the name of the table of failures");
-        let activity_table = reader.required("ACTIVITY_TABLE", "the name of the table of activity");
-        let bucket = reader.required("OVERSIZE_BUCKET", "the name of the stack's bucket");
+        let state = state::Settings::read(&mut reader);
         let secret_arn = reader.optional("SECRET_ARN");
         reader.finish()?;
         match (destination, lanes) {
-            (Some(destination), Some(lanes)) => Ok(Self {
-                destination,
-                secret_arn,
-                pace,
-                queue_url,
-                lanes,
-                ledger_table,
-                failures_table,
-                activity_table,
-                bucket,
-            }),
+            (Some(destination), Some(lanes)) => {
+                Ok(Self { destination, secret_arn, pace, queue_url, lanes, ledger_table, state })
+            }
             // What is missing here was reported above.
             _ => Err(ConfigError(Vec::new())),
         }
     }
 }
 
-/// The real parts.
-#[derive(Debug)]
-pub struct Live {
-    ledger: LedgerTable,
-    failures: FailuresTable,
-    activity: ActivityTable,
-    objects: ObjectStore,
-    queue: FifoQueue,
-    secrets: SecretStore,
-    http: VendorHttp,
-    clock: SystemClock,
-    emit: Emit,
-}
-
-impl World for Live {
-    type Ledger = LedgerTable;
-    type Failures = FailuresTable;
-    type Activity = ActivityTable;
-    type Objects = ObjectStore;
-    type Visibility = FifoQueue;
-    type Secrets = SecretStore;
-    type Http = VendorHttp;
-    type Clock = SystemClock;
-
-    fn ledger(&self) -> &LedgerTable {
-        &self.ledger
-    }
-    fn failures(&self) -> &FailuresTable {
-        &self.failures
-    }
-    fn activity(&self) -> &ActivityTable {
-        &self.activity
-    }
-    fn objects(&self) -> &ObjectStore {
-        &self.objects
-    }
-    fn visibility(&self) -> &FifoQueue {
-        &self.queue
-    }
-    fn secrets(&self) -> &SecretStore {
-        &self.secrets
-    }
-    fn http(&self) -> &VendorHttp {
-        &self.http
-    }
-    fn clock(&self) -> &SystemClock {
-        &self.clock
-    }
-    fn emit(&self, line: &str) {
-        (self.emit)(line);
-    }
-}
-
 /// Builds the handler over AWS from the environment.
 pub fn wire(environment: &dyn Environment, emit: Emit) -> Result<Deliver<Live>, ConfigError> {
     let config = Config::read(environment)?;
-    let aws = Aws::from_environment(environment)?;
-    let objects = ObjectStore::new(aws.s3());
-    let http = VendorHttp::new(Timeouts { whole: config.pace.vendor_timeout, ..Timeouts::default() })
-        .map_err(|error| ConfigError::of("CONNECTOR", error))?;
-    let world = Live {
-        ledger: LedgerTable::new(aws.dynamodb(), &config.ledger_table),
-        failures: FailuresTable::new(aws.dynamodb(), &config.failures_table, objects.clone(), &config.bucket),
-        activity: ActivityTable::new(aws.dynamodb(), &config.activity_table),
-        objects,
-        queue: FifoQueue::new(aws.sqs(), &config.queue_url),
-        secrets: SecretStore::new(aws.secrets()),
-        http,
-        clock: SystemClock,
-        emit,
-    };
+    let world = Live::new(&Aws::from_environment(environment)?, &config, emit)?;
     Ok(Deliver::new(config.destination, config.secret_arn, config.lanes, config.pace, world))
-}
-
-/// Builds the handler as it runs on Lambda.
-pub fn on_lambda(environment: &dyn Environment) -> Result<Deliver<Live>, ConfigError> {
-    wire(environment, telemetry::to_stdout)
 }

@@ -23,12 +23,14 @@ use shared::{
     lambda::{Handle, HandleError},
     lane::Lanes,
     ledger::PastOutcome,
-    ports::{Activity as _, Failures as _, Ledger as _, PortError, Visibility as _},
+    ports::{Failures as _, Ledger as _, PortError, Visibility as _},
+    state::State as _,
+    tally::Tally,
     telemetry::Metrics,
     time::{Clock as _, Timestamp},
 };
 
-pub use self::world::World;
+pub use self::world::{Live, World};
 use self::{
     attempt::{End, Later},
     message::{Message, SqsEvent},
@@ -57,20 +59,6 @@ pub struct Pace {
 
 /// How many requests are under way at once. They are of different rows, so their order does not matter.
 const CONCURRENT_CALLS: usize = 8;
-
-/// What an invocation counts, by pipeline.
-#[derive(Debug, Default)]
-struct Tally(HashMap<(String, &'static str), u64>);
-
-impl Tally {
-    fn add(&mut self, pipeline: &str, counter: &'static str) {
-        *self.0.entry((pipeline.to_owned(), counter)).or_default() += 1;
-    }
-
-    fn total(&self, counter: &str) -> u64 {
-        self.0.iter().filter(|((_, other), _)| *other == counter).map(|(_, count)| count).sum()
-    }
-}
 
 impl<W: World> Deliver<W> {
     /// A handler for a destination; `lanes` is its queue's count, `pace` how long things may take.
@@ -141,7 +129,7 @@ impl<W: World> Deliver<W> {
         };
         let mut deliveries = Vec::with_capacity(opened.items.len());
         for (place, payload) in opened.items.into_iter().enumerate() {
-            let json = match frame::redeem(self.world.objects(), payload).await {
+            let json = match frame::redeem(self.world.state().objects(), payload).await {
                 Ok(json) => json.into_owned(),
                 Err(error @ frame::ClaimError::Gone { .. }) => {
                     let id = format!("{}/{place}", message.id);
@@ -173,9 +161,9 @@ impl<W: World> Deliver<W> {
             key: None,
             answer: None,
             payload: Payload::of(text.as_bytes()),
-            at: self.world.clock().now(),
+            at: self.world.state().clock().now(),
         };
-        self.world.failures().keep(vec![failure]).await
+        self.world.state().failures().keep(vec![failure]).await
     }
 
     /// Goes round by round until everything has come to its end or waits.
@@ -225,7 +213,7 @@ impl<W: World> Deliver<W> {
                         refused = Some(reason);
                     }
                     End::Later(later) => {
-                        tally.add(&job.delivery.pipeline, "retried");
+                        tally.add(&job.delivery.pipeline, later.counter());
                         let message = job.message;
                         if !matches!(later, Later::OutOfTime) {
                             tracing::info!(
@@ -292,7 +280,8 @@ impl<W: World> Deliver<W> {
     }
 
     fn wait_for(&self, later: &Later, message: &Message, waits: &mut HashMap<String, Duration>) {
-        let wait = later.wait(self.world.clock().now()).unwrap_or_else(|| message.backoff(self.pace.longest_wait));
+        let wait =
+            later.wait(self.world.state().clock().now()).unwrap_or_else(|| message.backoff(self.pace.longest_wait));
         let group = waits.entry(message.attributes.message_group_id.clone()).or_default();
         *group = wait.max(*group);
     }
@@ -315,26 +304,22 @@ impl<W: World> Deliver<W> {
 
     async fn report(&self, tally: &Tally, newest: Option<Duration>) {
         let name = self.destination.name();
-        let mut metrics = Metrics::new("deliver", Some(name));
+        let mut metrics = Metrics::new(Some(name));
         for (metric, counter) in [
             ("Delivered", "delivered"),
             ("Unchanged", "unchanged"),
             ("Superseded", "superseded"),
             ("Failed", "failed"),
             ("Retried", "retried"),
+            ("Throttled", "throttled"),
+            ("Unauthorised", "unauthorised"),
         ] {
             metrics.count(metric, tally.total(counter));
         }
         if let Some(age) = newest {
             metrics.milliseconds("Freshness", age);
         }
-        if let Some(line) = metrics.line(self.world.clock().now()) {
-            self.world.emit(&line);
-        }
-        if let Err(error) = self.world.activity().add(&format!("deliver/{name}"), &tally.0).await {
-            // Counts are for people's eyes; no delivery waits for them.
-            tracing::warn!("the activity could not be counted: {error}");
-        }
+        self.world.state().report(&format!("deliver/{name}"), tally, &metrics).await;
     }
 
     /// The last act: every reported message is hidden, all of a group for the same time, since the first of a group to

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    shared::lambda::run(deliver::config::on_lambda)
+    shared::lambda::run(deliver::config::wire)
 }

@@ -17,6 +17,8 @@ pub struct Job {
     pub json: String,
     /// The place of its message in the batch.
     pub message: usize,
+    /// Its lane: the message's group.
+    pub lane: String,
     /// Its entry in the ledger.
     pub key: LedgerKey,
     /// Whether it appends or keeps a row in step; `None` where the destination has no such action.
@@ -65,7 +67,7 @@ impl Work {
                 Some(Mode::Upsert) | None => LedgerKey::of_row(&delivery),
             };
             lane.jobs.push(self.jobs.len());
-            self.jobs.push(Job { delivery, json, message, key, mode, alone, done: false });
+            self.jobs.push(Job { delivery, json, message, lane: group.to_owned(), key, mode, alone, done: false });
         }
     }
 
@@ -103,7 +105,7 @@ impl Work {
 
     /// The lane of a job goes no further.
     pub fn block_lane_of(&mut self, job: usize) {
-        if let Some(lane) = self.lanes.values_mut().find(|lane| lane.jobs.contains(&job)) {
+        if let Some(lane) = self.lanes.get_mut(&self.jobs[job].lane) {
             lane.blocked = true;
         }
     }

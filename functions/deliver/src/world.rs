@@ -1,31 +1,76 @@
 //! What the function needs of the world.
 
 use shared::{
-    ports::{Activity, Failures, Http, Ledger, Objects, Secrets, Visibility},
-    time::Clock,
+    aws::{Aws, FifoQueue, LedgerTable, LiveState, SecretStore},
+    config::ConfigError,
+    http::{Timeouts, VendorHttp},
+    ports::{Http, Ledger, Secrets, Visibility},
+    state::State,
+    telemetry::Emit,
 };
+
+use crate::config::Config;
 
 /// The world's parts, as one parameter.
 #[expect(missing_docs, reason = "each is named for its port")]
 pub trait World: Send + Sync {
+    type State: State;
     type Ledger: Ledger;
-    type Failures: Failures;
-    type Activity: Activity;
-    type Objects: Objects;
     type Visibility: Visibility;
     type Secrets: Secrets;
     type Http: Http;
-    type Clock: Clock;
 
+    fn state(&self) -> &Self::State;
     fn ledger(&self) -> &Self::Ledger;
-    fn failures(&self) -> &Self::Failures;
-    fn activity(&self) -> &Self::Activity;
-    fn objects(&self) -> &Self::Objects;
     fn visibility(&self) -> &Self::Visibility;
     fn secrets(&self) -> &Self::Secrets;
     fn http(&self) -> &Self::Http;
-    fn clock(&self) -> &Self::Clock;
+}
 
-    /// Writes a line of metrics.
-    fn emit(&self, line: &str);
+/// The real parts.
+#[derive(Debug)]
+pub struct Live {
+    state: LiveState,
+    ledger: LedgerTable,
+    queue: FifoQueue,
+    secrets: SecretStore,
+    http: VendorHttp,
+}
+
+impl Live {
+    /// As the settings name them.
+    pub fn new(aws: &Aws, config: &Config, emit: Emit) -> Result<Self, ConfigError> {
+        let timeouts = Timeouts { whole: config.pace.vendor_timeout, ..Timeouts::default() };
+        Ok(Self {
+            state: LiveState::new(aws, &config.state, emit),
+            ledger: LedgerTable::new(aws.dynamodb(), &config.ledger_table),
+            queue: FifoQueue::new(aws.sqs(), &config.queue_url),
+            secrets: SecretStore::new(aws.secrets()),
+            http: VendorHttp::new(timeouts).map_err(|error| ConfigError::of("CONNECTOR", error))?,
+        })
+    }
+}
+
+impl World for Live {
+    type State = LiveState;
+    type Ledger = LedgerTable;
+    type Visibility = FifoQueue;
+    type Secrets = SecretStore;
+    type Http = VendorHttp;
+
+    fn state(&self) -> &LiveState {
+        &self.state
+    }
+    fn ledger(&self) -> &LedgerTable {
+        &self.ledger
+    }
+    fn visibility(&self) -> &FifoQueue {
+        &self.queue
+    }
+    fn secrets(&self) -> &SecretStore {
+        &self.secrets
+    }
+    fn http(&self) -> &VendorHttp {
+        &self.http
+    }
 }

@@ -9,7 +9,6 @@ use std::{
     sync::Mutex,
 };
 
-use deliver::World as _;
 use memory::{Memory, Message, contact, deadline, event, handler, messages, payload};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
@@ -140,7 +139,7 @@ fn run(
         }
     });
     assert!(queue.is_empty(), "the queue never drains");
-    assert!((&world).failures().kept.lock().unwrap().is_empty());
+    assert!(world.state.failures.kept.lock().unwrap().is_empty());
     let mut by_row: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (row, value) in world.http.applied.lock().unwrap().iter() {
         by_row.entry(row.clone()).or_default().push(value.clone());

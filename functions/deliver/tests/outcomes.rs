@@ -10,7 +10,7 @@ use memory::{Memory, contact, deadline, event, handler, messages, payload};
 use serde_json::{Value as Json, json};
 use shared::{
     delivery::{Delivery, Step},
-    testing::ScriptedHttp,
+    testing::{ScriptedHttp, corpus::Corpus},
     value::Object,
 };
 
@@ -62,7 +62,7 @@ fn upserted(keys: &[&str]) -> String {
 }
 
 fn counter(world: &Memory<ScriptedHttp>, counter: &str) -> u64 {
-    let counts = world.activity.0.lock().unwrap();
+    let counts = world.state.activity.0.lock().unwrap();
     counts.iter().filter(|((_, _, other), _)| *other == counter).map(|(_, count)| count).sum()
 }
 
@@ -179,8 +179,12 @@ async fn a_revoked_secret_holds_the_queue_and_loses_nothing() {
         ["m-0", "m-1"]
     );
     assert_eq!(world.http.requests.lock().unwrap().len(), 2);
-    assert!(world.failures.kept.lock().unwrap().is_empty());
+    assert!(world.state.failures.kept.lock().unwrap().is_empty());
     assert!(world.visibility.hidden.lock().unwrap().values().all(|wait| *wait == Duration::from_mins(5)));
+    let lines = world.state.lines.lock().unwrap();
+    let line: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
+    // The alarm of an unauthorised destination reads this metric.
+    assert_eq!((&line["destination"], &line["Unauthorised"]), (&"crm".into(), &2.0.into()), "{line}");
 }
 
 #[tokio::test]
@@ -192,7 +196,7 @@ async fn one_bad_record_does_not_reject_its_neighbours() {
     let mut batch = vec![vec![contact("a", 1, "good")], vec![contact("b", 2, "bad")]];
     assert!(deliver(HUBSPOT, world, &batch).await.is_empty(), "a failure is an end too");
     {
-        let kept = world.failures.kept.lock().unwrap();
+        let kept = world.state.failures.kept.lock().unwrap();
         assert_eq!(kept.len(), 1);
         assert_eq!(kept[0].id, batch[1][0].id);
         assert_eq!(kept[0].answer.as_ref().unwrap().status, 400);
@@ -234,7 +238,7 @@ async fn what_is_no_frame_becomes_a_failure_and_another_count_of_lanes_waits() {
     batch[1].body = batch[1].body.replace(r#""lanes":4"#, r#""lanes":8"#);
     let response = handler("hubspot", "{}", world).deliver(&payload(&batch), deadline()).await.unwrap();
     assert_eq!(response.failed().collect::<Vec<_>>(), ["m-1"]);
-    let kept = world.failures.kept.lock().unwrap();
+    let kept = world.state.failures.kept.lock().unwrap();
     assert_eq!(kept.len(), 1);
     assert_eq!(kept[0].payload.bytes().unwrap(), b"hello");
     assert!(kept[0].reason.contains("not a frame of Freshet"), "{}", kept[0].reason);
@@ -262,7 +266,7 @@ async fn what_crashes_the_function_again_and_again_becomes_a_failure() {
     }
     let response = handler("hubspot", "{}", world).deliver(&payload(&batch), deadline()).await.unwrap();
     assert!(response.is_done());
-    let kept = world.failures.kept.lock().unwrap();
+    let kept = world.state.failures.kept.lock().unwrap();
     assert_eq!(kept.len(), 1);
     assert!(kept[0].reason.contains("crash"), "{}", kept[0].reason);
 }
@@ -281,12 +285,18 @@ async fn the_store_example_is_delivered() {
     assert_eq!(ids, ["ada@example.com", "grace@example.com"]);
 }
 
+#[test]
+fn every_payload_is_named_here() {
+    let corpus = Corpus::at(concat!(env!("CARGO_MANIFEST_DIR"), "/../../events"));
+    assert_eq!(corpus.payloads(&["deliveries"]).unwrap(), ["deliveries/two-contacts.json"]);
+}
+
 #[tokio::test]
 async fn without_time_left_nothing_is_begun() {
     let world = world();
-    world.clock.advance(Duration::from_secs(100));
+    world.state.clock.advance(Duration::from_secs(100));
     assert_eq!(deliver(HUBSPOT, world, &[vec![contact("a", 1, "pro")]]).await, ["m-0"]);
     assert!(bodies(world).is_empty());
     assert_eq!(world.visibility.hidden.lock().unwrap()["handle-m-0"], Duration::ZERO, "tried again at once");
-    assert_eq!(world.activity.0.lock().unwrap().len(), 1);
+    assert_eq!(world.state.activity.0.lock().unwrap().len(), 1);
 }

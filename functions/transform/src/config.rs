@@ -1,19 +1,19 @@
 //! The function's settings.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use shared::{
-    aws::{ActivityTable, Aws, FailuresTable, FifoQueue, ObjectStore, PipelinesTable},
+    aws::Aws,
     config::{ConfigError, Environment, Reader},
     destination,
     lane::Lanes,
     pipeline::Known,
-    telemetry::{self, Emit},
-    time::SystemClock,
+    state,
+    telemetry::Emit,
 };
 
-use crate::{Transform, World};
+use crate::{Live, Transform};
 
 /// What the environment says.
 #[derive(Debug)]
@@ -22,16 +22,14 @@ pub struct Config {
     pub sources: Vec<String>,
     /// The destinations by name.
     pub destinations: BTreeMap<String, DestinationQueue>,
+    /// The name of the backbone's stream.
+    pub changes_stream: String,
     /// The backbone's count of lanes.
     pub lanes: Lanes,
     /// The table of pipelines.
     pub pipelines_table: String,
-    /// The table of failures.
-    pub failures_table: String,
-    /// The table of activity.
-    pub activity_table: String,
-    /// The bucket for what is too large for a message or an item.
-    pub bucket: String,
+    /// What every function works on.
+    pub state: state::Settings,
 }
 
 /// A destination's connector and queue.
@@ -44,6 +42,13 @@ pub struct DestinationQueue {
     pub queue_url: String,
     /// The queue's count of lanes.
     pub lanes: Lanes,
+}
+
+impl DestinationQueue {
+    /// The queue's name: the last part of its URL ("Amazon SQS queue and message identifiers").
+    pub fn name(&self) -> &str {
+        self.queue_url.rsplit('/').next().unwrap_or_default()
+    }
 }
 
 impl Config {
@@ -59,14 +64,13 @@ impl Config {
                 reader.problem("DESTINATIONS", format!("{name}: {error}"));
             }
         }
+        let changes_stream = reader.required("CHANGES_STREAM", "the name of the backbone's Kinesis stream");
         let lanes = Lanes::new(reader.number("CHANGES_LANES", 16, 1..=4_000));
         let pipelines_table = reader.required("PIPELINES_TABLE", "the name of the table of pipelines");
-        let failures_table = reader.required("FAILURES_TABLE", "the name of the table of failures");
-        let activity_table = reader.required("ACTIVITY_TABLE", "the name of the table of activity");
-        let bucket = reader.required("OVERSIZE_BUCKET", "the name of the stack's bucket");
+        let state = state::Settings::read(&mut reader);
         reader.finish()?;
         let lanes = lanes.ok_or_else(|| ConfigError::of("CHANGES_LANES", "is zero"))?;
-        Ok(Self { sources, destinations, lanes, pipelines_table, failures_table, activity_table, bucket })
+        Ok(Self { sources, destinations, changes_stream, lanes, pipelines_table, state })
     }
 
     /// What pipelines can name.
@@ -77,68 +81,9 @@ impl Config {
     }
 }
 
-/// The real parts.
-#[derive(Debug)]
-pub struct Live {
-    pipelines: PipelinesTable,
-    failures: FailuresTable,
-    activity: ActivityTable,
-    objects: ObjectStore,
-    queues: HashMap<String, FifoQueue>,
-    clock: SystemClock,
-    emit: Emit,
-}
-
-impl World for Live {
-    type Pipelines = PipelinesTable;
-    type Failures = FailuresTable;
-    type Activity = ActivityTable;
-    type Objects = ObjectStore;
-    type Queue = FifoQueue;
-    type Clock = SystemClock;
-
-    fn pipelines(&self) -> &PipelinesTable {
-        &self.pipelines
-    }
-    fn failures(&self) -> &FailuresTable {
-        &self.failures
-    }
-    fn activity(&self) -> &ActivityTable {
-        &self.activity
-    }
-    fn objects(&self) -> &ObjectStore {
-        &self.objects
-    }
-    fn clock(&self) -> &SystemClock {
-        &self.clock
-    }
-    fn queue(&self, destination: &str) -> Option<&FifoQueue> {
-        self.queues.get(destination)
-    }
-    fn emit(&self, line: &str) {
-        (self.emit)(line);
-    }
-}
-
 /// Builds the handler over AWS from the environment.
 pub fn wire(environment: &dyn Environment, emit: Emit) -> Result<Transform<Live>, ConfigError> {
     let config = Config::read(environment)?;
-    let aws = Aws::from_environment(environment)?;
-    let objects = ObjectStore::new(aws.s3());
-    let queue = |destination: &DestinationQueue| FifoQueue::new(aws.sqs(), &destination.queue_url);
-    let world = Live {
-        pipelines: PipelinesTable::new(aws.dynamodb(), &config.pipelines_table),
-        failures: FailuresTable::new(aws.dynamodb(), &config.failures_table, objects.clone(), &config.bucket),
-        activity: ActivityTable::new(aws.dynamodb(), &config.activity_table),
-        objects,
-        queues: config.destinations.iter().map(|(name, destination)| (name.clone(), queue(destination))).collect(),
-        clock: SystemClock,
-        emit,
-    };
-    Ok(Transform::new(&config, world))
-}
-
-/// Builds the handler as it runs on Lambda.
-pub fn on_lambda(environment: &dyn Environment) -> Result<Transform<Live>, ConfigError> {
-    wire(environment, telemetry::to_stdout)
+    let world = Live::new(&Aws::from_environment(environment)?, &config, emit);
+    Ok(Transform::new(config, world))
 }

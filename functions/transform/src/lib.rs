@@ -4,16 +4,16 @@
 //! source mapping, which retries them within the record's age; bad data becomes a failure and never blocks a shard.
 
 pub mod config;
-mod live;
 mod record;
+mod running;
 mod world;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use futures_util::future::join_all;
+use futures_util::future::{join_all, try_join, try_join_all};
 use shared::{
     batch::{BatchResponse, StreamBatch},
     delivery::{Delivery, Step},
@@ -22,28 +22,31 @@ use shared::{
     failure::{Failure, Payload, Stage},
     frame::{self, ClaimError, Content, FrameError, Item, Pace},
     lambda::{Handle, HandleError},
-    lane::Lanes,
     pipeline::{Evaluation, Known, Pipeline},
-    ports::{Activity as _, Failures as _, PortError},
+    ports::{Failures as _, LaneCounts as _, PortError},
+    state::State as _,
+    tally::Tally,
     telemetry::Metrics,
     time::{Clock as _, Timestamp},
 };
+use tokio::sync::OnceCell;
 
-pub use self::world::World;
+pub use self::world::{Live, World};
 use self::{
     config::Config,
-    live::{Live, Set},
     record::KinesisEvent,
+    running::{Running, Set},
 };
 
 /// The handler.
 #[derive(Debug)]
 pub struct Transform<W> {
+    config: Config,
     known: Known,
-    lanes: Lanes,
-    queue_lanes: HashMap<String, Lanes>,
-    bucket: String,
-    live: Live,
+    /// Backbone and queues were created with these counts of lanes: looked up once in the life of an execution
+    /// environment.
+    agreed: OnceCell<()>,
+    running: Running,
     world: W,
 }
 
@@ -52,31 +55,21 @@ pub struct Transform<W> {
 struct Yield {
     items: BTreeMap<String, Vec<Item>>,
     failures: Vec<(usize, Failure)>,
-    counts: HashMap<(String, &'static str), u64>,
-}
-
-impl Yield {
-    fn count(&mut self, subject: &str, counter: &'static str) {
-        *self.counts.entry((subject.to_owned(), counter)).or_default() += 1;
-    }
-
-    fn total(&self, counter: &str) -> u64 {
-        self.counts.iter().filter(|((_, other), _)| *other == counter).map(|(_, count)| count).sum()
-    }
+    tally: Tally,
 }
 
 impl<W: World> Transform<W> {
     /// A handler over a world.
-    pub fn new(config: &Config, world: W) -> Self {
-        let queue_lanes = config.destinations.iter().map(|(name, destination)| (name.clone(), destination.lanes));
-        Self {
-            known: config.known(),
-            lanes: config.lanes,
-            queue_lanes: queue_lanes.collect(),
-            bucket: config.bucket.clone(),
-            live: Live::default(),
-            world,
-        }
+    pub fn new(config: Config, world: W) -> Self {
+        Self { known: config.known(), config, agreed: OnceCell::new(), running: Running::default(), world }
+    }
+
+    /// Refuses to work with other counts of lanes than backbone and queues were created with.
+    async fn agree_on_lanes(&self) -> Result<(), PortError> {
+        let counts = self.world.lane_counts();
+        let queues = self.config.destinations.values().map(|queue| counts.agree(queue.name(), queue.lanes));
+        let backbone = counts.agree(&self.config.changes_stream, self.config.lanes);
+        try_join(backbone, try_join_all(queues)).await.map(drop)
     }
 
     /// Transforms a batch of the backbone's records.
@@ -85,8 +78,10 @@ impl<W: World> Transform<W> {
             .map_err(|error| HandleError(format!("not the event of a Kinesis stream: {error}")))?;
         let numbers = event.records.iter().map(|record| record.kinesis.sequence_number);
         let mut batch = StreamBatch::new(numbers).map_err(HandleError::from_error)?;
-        let now = self.world.clock().now();
-        let set = match self.live.current(self.world.pipelines(), &self.known, now).await {
+        self.agreed.get_or_try_init(|| self.agree_on_lanes()).await.map_err(HandleError::from_error)?;
+        let state = self.world.state();
+        let now = state.clock().now();
+        let set = match self.running.current(self.world.pipelines(), &self.known, now).await {
             Ok(set) => set,
             Err(error) => {
                 tracing::warn!("the pipelines could not be read: {error}");
@@ -107,7 +102,7 @@ impl<W: World> Transform<W> {
         // Failures first: a record that is reported comes again, and its failure's id is the same.
         let first_failure = yielded.failures.first().map(|(index, _)| *index);
         let failures = std::mem::take(&mut yielded.failures).into_iter().map(|(_, failure)| failure).collect();
-        if let Err(error) = self.world.failures().keep(failures).await {
+        if let Err(error) = state.failures().keep(failures).await {
             tracing::warn!("the failures could not be kept: {error}");
             batch.fail(first_failure.unwrap_or(0));
         }
@@ -119,7 +114,7 @@ impl<W: World> Transform<W> {
                 batch.fail(first_record);
             }
         }
-        self.report(&yielded).await;
+        self.report(&yielded.tally).await;
         Ok(batch.response())
     }
 
@@ -154,7 +149,7 @@ impl<W: World> Transform<W> {
                 return Ok(());
             }
         };
-        let opened = match frame::open(Content::Events, self.lanes, &data) {
+        let opened = match frame::open(Content::Events, self.config.lanes, &data) {
             Ok(opened) => opened,
             // A mistake in the settings, not in the record: nothing may be lost by it.
             Err(error @ FrameError::Lanes { .. }) => {
@@ -166,7 +161,7 @@ impl<W: World> Transform<W> {
             }
         };
         for (place, payload) in opened.items.into_iter().enumerate() {
-            let json = match frame::redeem(self.world.objects(), payload).await {
+            let json = match frame::redeem(self.world.state().objects(), payload).await {
                 Ok(json) => json,
                 Err(error @ ClaimError::Gone { .. }) => {
                     yielded.failures.push((index, unreadable(place, error.to_string(), &data)));
@@ -194,7 +189,7 @@ impl<W: World> Transform<W> {
         json: &str,
         now: Timestamp,
     ) {
-        yielded.count(&event.source, "events");
+        yielded.tally.add(&event.source, "events");
         let failure = |pipeline: &str, version: u64, destination: Option<&str>, reason: String| Failure {
             id: Delivery::id_of(pipeline, event),
             stage: Stage::Transform,
@@ -211,14 +206,14 @@ impl<W: World> Transform<W> {
         let scope = Scope::of(event);
         for pipeline in set.running.iter().filter(|pipeline| pipeline.source == event.source) {
             match evaluate(pipeline, event, &scope) {
-                Ok(Evaluation::Filtered) => yielded.count(&pipeline.name, "filtered"),
+                Ok(Evaluation::Filtered) => yielded.tally.add(&pipeline.name, "filtered"),
                 Ok(Evaluation::Deliver(delivery)) => {
                     let counter = if delivery.step == Step::Keep { "left" } else { "matched" };
-                    yielded.count(&pipeline.name, counter);
+                    yielded.tally.add(&pipeline.name, counter);
                     self.put(yielded, index, pipeline, &delivery);
                 }
                 Err(error) => {
-                    yielded.count(&pipeline.name, "failed");
+                    yielded.tally.add(&pipeline.name, "failed");
                     let destination = Some(pipeline.destination.as_str());
                     let failure = failure(&pipeline.name, pipeline.version, destination, error.to_string());
                     yielded.failures.push((index, failure));
@@ -228,7 +223,7 @@ impl<W: World> Transform<W> {
         // A pipeline that cannot run must not lose what it would have sent.
         let concerns = |source: &Option<String>| source.as_ref().is_none_or(|source| *source == event.source);
         for broken in set.broken.iter().filter(|broken| concerns(&broken.source)) {
-            yielded.count(&broken.name, "failed");
+            yielded.tally.add(&broken.name, "failed");
             let reason = format!("the pipeline cannot run: {}; mend it, then redrive", broken.reason);
             yielded.failures.push((index, failure(&broken.name, broken.version, None, reason)));
         }
@@ -236,9 +231,9 @@ impl<W: World> Transform<W> {
 
     fn put(&self, yielded: &mut Yield, record: usize, pipeline: &Pipeline, delivery: &Delivery) {
         // Every destination that a pipeline was checked against has a queue.
-        let Some(lanes) = self.queue_lanes.get(&pipeline.destination) else { return };
+        let Some(queue) = self.config.destinations.get(&pipeline.destination) else { return };
         yielded.items.entry(pipeline.destination.clone()).or_default().push(Item {
-            lane: lanes.lane_of(&delivery.source, &delivery.key),
+            lane: queue.lanes.lane_of(&delivery.source, &delivery.key),
             id: delivery.id.clone(),
             json: serde_json::to_string(delivery).unwrap_or_default(),
             record,
@@ -247,31 +242,29 @@ impl<W: World> Transform<W> {
 
     /// Sends a destination's deliveries; an error names the first record that has to come again.
     async fn send(&self, destination: String, mut items: Vec<Item>) -> (String, Result<(), (usize, String)>) {
-        let (Some(lanes), Some(queue)) = (self.queue_lanes.get(&destination), self.world.queue(&destination)) else {
+        let (Some(settings), Some(queue)) =
+            (self.config.destinations.get(&destination), self.world.queue(&destination))
+        else {
             return (destination, Err((0, "the destination has no queue".to_owned())));
         };
-        if let Err((record, error)) = frame::check_in(self.world.objects(), &self.bucket, &mut items).await {
+        if let Err((record, error)) =
+            frame::check_in(self.world.state().objects(), &self.config.state.bucket, &mut items).await
+        {
             return (destination, Err((record, error.to_string())));
         }
-        let frames = frame::pack(Content::Deliveries, *lanes, &items);
+        let frames = frame::pack(Content::Deliveries, settings.lanes, &items);
         let sent = frame::send(queue, frames, Pace::default()).await;
         (destination, sent.map_err(|unsent| (unsent.first_record, unsent.to_string())))
     }
 
-    async fn report(&self, yielded: &Yield) {
-        let mut metrics = Metrics::new("transform", None);
+    async fn report(&self, tally: &Tally) {
+        let mut metrics = Metrics::new(None);
         for (metric, counter) in
             [("Events", "events"), ("Matched", "matched"), ("Filtered", "filtered"), ("Failed", "failed")]
         {
-            metrics.count(metric, yielded.total(counter));
+            metrics.count(metric, tally.total(counter));
         }
-        if let Some(line) = metrics.line(self.world.clock().now()) {
-            self.world.emit(&line);
-        }
-        if let Err(error) = self.world.activity().add("transform", &yielded.counts).await {
-            // Counts are for people's eyes; no event waits for them.
-            tracing::warn!("the activity could not be counted: {error}");
-        }
+        self.world.state().report("transform", tally, &metrics).await;
     }
 }
 

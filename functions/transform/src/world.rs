@@ -1,30 +1,69 @@
 //! What the function needs of the world.
 
+use std::collections::HashMap;
+
 use shared::{
+    aws::{Aws, FifoQueue, LiveState, PipelinesTable},
     frame::Channel,
-    ports::{Activity, Failures, Objects, Pipelines},
-    time::Clock,
+    ports::{LaneCounts, Pipelines},
+    state::State,
+    telemetry::Emit,
 };
+
+use crate::config::Config;
 
 /// The world's parts, as one parameter.
 #[expect(missing_docs, reason = "each is named for its port")]
 pub trait World: Send + Sync {
+    type State: State;
     type Pipelines: Pipelines;
-    type Failures: Failures;
-    type Activity: Activity;
-    type Objects: Objects;
+    type LaneCounts: LaneCounts;
     type Queue: Channel;
-    type Clock: Clock;
 
+    fn state(&self) -> &Self::State;
     fn pipelines(&self) -> &Self::Pipelines;
-    fn failures(&self) -> &Self::Failures;
-    fn activity(&self) -> &Self::Activity;
-    fn objects(&self) -> &Self::Objects;
-    fn clock(&self) -> &Self::Clock;
+    fn lane_counts(&self) -> &Self::LaneCounts;
 
     /// The queue of a destination.
     fn queue(&self, destination: &str) -> Option<&Self::Queue>;
+}
 
-    /// Writes a line of metrics.
-    fn emit(&self, line: &str);
+/// The real parts.
+#[derive(Debug)]
+pub struct Live {
+    state: LiveState,
+    pipelines: PipelinesTable,
+    queues: HashMap<String, FifoQueue>,
+}
+
+impl Live {
+    /// As the settings name them.
+    pub fn new(aws: &Aws, config: &Config, emit: Emit) -> Self {
+        let queues = config.destinations.iter();
+        Self {
+            state: LiveState::new(aws, &config.state, emit),
+            pipelines: PipelinesTable::new(aws.dynamodb(), &config.pipelines_table),
+            queues: queues.map(|(name, queue)| (name.clone(), FifoQueue::new(aws.sqs(), &queue.queue_url))).collect(),
+        }
+    }
+}
+
+impl World for Live {
+    type State = LiveState;
+    type Pipelines = PipelinesTable;
+    type LaneCounts = PipelinesTable;
+    type Queue = FifoQueue;
+
+    fn state(&self) -> &LiveState {
+        &self.state
+    }
+    fn pipelines(&self) -> &PipelinesTable {
+        &self.pipelines
+    }
+    fn lane_counts(&self) -> &PipelinesTable {
+        &self.pipelines
+    }
+    fn queue(&self, destination: &str) -> Option<&FifoQueue> {
+        self.queues.get(destination)
+    }
 }

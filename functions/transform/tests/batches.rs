@@ -11,7 +11,7 @@ use shared::{
     key::Key,
     lane::Lanes,
     position::Position,
-    testing::{ManualClock, MemoryActivity, MemoryChannel, MemoryFailures, MemoryObjects, MemoryPipelines, lock},
+    testing::{MemoryChannel, MemoryLaneCounts, MemoryPipelines, MemoryState, corpus::Corpus, lock},
     time::Timestamp,
     value::Value,
 };
@@ -19,41 +19,30 @@ use transform::{Transform, World, config::Config};
 
 #[derive(Debug, Default)]
 struct Memory {
+    state: MemoryState,
     pipelines: MemoryPipelines,
-    failures: MemoryFailures,
-    activity: MemoryActivity,
-    objects: MemoryObjects,
+    lane_counts: MemoryLaneCounts,
     queues: HashMap<String, MemoryChannel>,
-    clock: ManualClock,
 }
 
 impl World for &'static Memory {
+    type State = MemoryState;
     type Pipelines = MemoryPipelines;
-    type Failures = MemoryFailures;
-    type Activity = MemoryActivity;
-    type Objects = MemoryObjects;
+    type LaneCounts = MemoryLaneCounts;
     type Queue = MemoryChannel;
-    type Clock = ManualClock;
 
+    fn state(&self) -> &MemoryState {
+        &self.state
+    }
     fn pipelines(&self) -> &MemoryPipelines {
         &self.pipelines
     }
-    fn failures(&self) -> &MemoryFailures {
-        &self.failures
-    }
-    fn activity(&self) -> &MemoryActivity {
-        &self.activity
-    }
-    fn objects(&self) -> &MemoryObjects {
-        &self.objects
-    }
-    fn clock(&self) -> &ManualClock {
-        &self.clock
+    fn lane_counts(&self) -> &MemoryLaneCounts {
+        &self.lane_counts
     }
     fn queue(&self, destination: &str) -> Option<&MemoryChannel> {
         self.queues.get(destination)
     }
-    fn emit(&self, _line: &str) {}
 }
 
 const PIPELINE: &str = r#"
@@ -82,7 +71,7 @@ fn start() -> (&'static Memory, Transform<&'static Memory>) {
             other => other.to_lowercase(),
         })
     };
-    (world, Transform::new(&Config::read(&environment).unwrap(), world))
+    (world, Transform::new(Config::read(&environment).unwrap(), world))
 }
 
 fn change(position: u32, before: Option<&str>, after: Option<&str>) -> ChangeEvent {
@@ -154,7 +143,7 @@ async fn a_row_comes_leaves_comes_back_and_goes() {
     assert!(response.is_done());
     let steps = [("apply", "ada@example.com"), ("archive", ""), ("apply", "ada@example.com"), ("archive", "")];
     assert_eq!(deliveries(world), steps.map(|(step, email)| (step.to_owned(), email.to_owned())));
-    assert!(lock(&world.failures.kept).is_empty());
+    assert!(lock(&world.state.failures.kept).is_empty());
 }
 
 #[tokio::test]
@@ -170,6 +159,12 @@ async fn the_store_example_goes_through() {
     );
 }
 
+#[test]
+fn every_payload_is_named_here() {
+    let corpus = Corpus::at(concat!(env!("CARGO_MANIFEST_DIR"), "/../../events"));
+    assert_eq!(corpus.payloads(&["changes"]).unwrap(), ["changes/customer-comes-and-goes.json"]);
+}
+
 #[tokio::test]
 async fn bad_data_becomes_a_failure_and_blocks_nothing() {
     let (world, transform) = start();
@@ -180,7 +175,7 @@ async fn bad_data_becomes_a_failure_and_blocks_nothing() {
     let response = transform.transform(&batch(&data)).await.unwrap();
     assert!(response.is_done());
     assert_eq!(deliveries(world).len(), 1);
-    let kept = lock(&world.failures.kept);
+    let kept = lock(&world.state.failures.kept);
     let reasons: Vec<&str> = kept.iter().map(|failure| failure.reason.as_str()).collect();
     assert_eq!(kept.len(), 3, "{reasons:?}");
     assert!(reasons[0].contains("not a frame of Freshet"), "{reasons:?}");
@@ -217,7 +212,7 @@ async fn another_count_of_lanes_waits_and_so_does_all_behind_it() {
 #[tokio::test]
 async fn failures_that_cannot_be_kept_are_reported() {
     let (world, transform) = start();
-    world.failures.breaks.next(1);
+    world.state.failures.breaks.next(1);
     let response =
         transform.transform(&batch(&[frame(&[change(1, None, Some(OUT))]), b"hello".to_vec()])).await.unwrap();
     assert_eq!(response.failed().collect::<Vec<_>>(), ["2"]);
@@ -229,7 +224,7 @@ async fn a_new_revision_is_noticed_and_an_old_one_is_not_read_again() {
     let data = batch(&[frame(&[change(1, None, Some(IN))])]);
     for _ in 0..3 {
         transform.transform(&data).await.unwrap();
-        world.clock.advance(Duration::from_secs(3));
+        world.state.clock.advance(Duration::from_secs(3));
     }
     assert_eq!(world.pipelines.loads.load(Ordering::SeqCst), 1);
     world.pipelines.set(&[("contacts", 4, &PIPELINE.replace("| lower", "| upper"))]);
@@ -242,7 +237,19 @@ async fn a_pipeline_that_cannot_run_any_more_loses_nothing() {
     let (world, transform) = start();
     world.pipelines.set(&[("contacts", 3, &PIPELINE.replace("\"crm\"", "\"gone\""))]);
     assert!(transform.transform(&batch(&[frame(&[change(1, None, Some(IN))])])).await.unwrap().is_done());
-    let kept = lock(&world.failures.kept);
+    let kept = lock(&world.state.failures.kept);
     assert_eq!(kept.len(), 1);
     assert!(kept[0].reason.contains("no destination `gone`"), "{}", kept[0].reason);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_count_of_lanes_than_a_queue_was_created_with_is_refused() {
+    let (world, transform) = start();
+    lock(&world.lane_counts.0).insert("crm.fifo".to_owned(), Lanes::new(4).unwrap());
+    let error = transform.transform(&batch(&[])).await.unwrap_err();
+    assert!(error.to_string().contains("crm.fifo was created with 4 lanes"), "{error}");
+    lock(&world.lane_counts.0).insert("crm.fifo".to_owned(), Lanes::new(8).unwrap());
+    transform.transform(&batch(&[])).await.unwrap();
+    let recorded = lock(&world.lane_counts.0).clone();
+    assert_eq!(recorded["changes_stream"], Lanes::new(16).unwrap());
 }

@@ -3,13 +3,14 @@
 //! Key `minute` (N, minutes since 1970) and `stage` (S); one number for each subject and counter, named
 //! `<subject>|<counter>`. Kept 30 days.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
 
 use super::failed;
 use crate::{
     ports::{Activity, PortError},
+    tally::Tally,
     time::{Clock as _, SystemClock},
 };
 
@@ -30,13 +31,10 @@ impl ActivityTable {
 }
 
 impl Activity for ActivityTable {
-    async fn add(&self, stage: &str, counts: &HashMap<(String, &'static str), u64>) -> Result<(), PortError> {
-        if counts.is_empty() {
-            return Ok(());
-        }
+    async fn add(&self, stage: &str, tally: &Tally) -> Result<(), PortError> {
         let now = SystemClock.now();
         let minute = now.seconds().div_euclid(60);
-        let mut add = Vec::with_capacity(counts.len());
+        let mut add = Vec::new();
         let mut update = self
             .client
             .update_item()
@@ -44,7 +42,7 @@ impl Activity for ActivityTable {
             .key("minute", AttributeValue::N(minute.to_string()))
             .key("stage", AttributeValue::S(stage.to_owned()))
             .expression_attribute_values(":expires", AttributeValue::N((now + KEPT).seconds().to_string()));
-        for (index, ((subject, counter), count)) in counts.iter().enumerate() {
+        for (index, (subject, counter, count)) in tally.iter().enumerate() {
             add.push(format!("#c{index} :c{index}"));
             update = update
                 .expression_attribute_names(format!("#c{index}"), format!("{subject}|{counter}"))

@@ -11,6 +11,7 @@ mod objects;
 mod pipelines;
 mod queue;
 mod secrets;
+mod state;
 mod stream;
 
 use std::{fmt, sync::OnceLock, time::Duration};
@@ -25,8 +26,8 @@ use aws_types::{
 };
 
 pub use self::{
-    activity::ActivityTable, failures::FailuresTable, lanes::agree_on_lanes, ledger::LedgerTable, objects::ObjectStore,
-    pipelines::PipelinesTable, queue::FifoQueue, secrets::SecretStore, stream::Backbone,
+    activity::ActivityTable, failures::FailuresTable, ledger::LedgerTable, objects::ObjectStore,
+    pipelines::PipelinesTable, queue::FifoQueue, secrets::SecretStore, state::LiveState, stream::Backbone,
 };
 use crate::{
     config::{ConfigError, Environment, Reader},

@@ -1,7 +1,8 @@
 //! The table of pipelines.
 //!
 //! Key `kind` and `name`: (`live`, pipeline) is what runs; (`version#<pipeline>`, `000001`) is history and never
-//! changes; (`revision`, `-`) counts every change, so that functions need read one small item to know that nothing has.
+//! changes; (`revision`, `-`) counts every change, so that functions need read one small item to know that nothing has;
+//! (`lanes`, stream or queue) is the count of lanes with which it was created.
 
 use std::collections::HashMap;
 
@@ -16,8 +17,8 @@ use crate::ports::{Pipelines, PortError, StoredPipeline};
 /// The table of pipelines.
 #[derive(Clone, Debug)]
 pub struct PipelinesTable {
-    client: Client,
-    table: String,
+    pub(super) client: Client,
+    pub(super) table: String,
 }
 
 type Item = HashMap<String, AttributeValue>;
@@ -120,7 +121,7 @@ impl Pipelines for PipelinesTable {
     }
 }
 
-fn key(kind: &str, name: &str) -> Item {
+pub(super) fn key(kind: &str, name: &str) -> Item {
     HashMap::from([
         ("kind".to_owned(), AttributeValue::S(kind.to_owned())),
         ("name".to_owned(), AttributeValue::S(name.to_owned())),

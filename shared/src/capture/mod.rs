@@ -1,6 +1,7 @@
 //! What every capture function does with its batch, whatever its source's dialect: take the records apart, keep one
 //! bad record from harming the others, and publish what was read.
 
+mod function;
 mod place;
 mod publish;
 mod records;
@@ -8,10 +9,11 @@ mod settings;
 mod world;
 
 pub use self::{
+    function::{Capture, Dialect},
     place::Place,
     publish::{CaptureError, Publisher, Read},
     records::{RecordsError, split},
-    settings::{Settings, name_problem},
+    settings::Settings,
     world::{Live, World},
 };
 

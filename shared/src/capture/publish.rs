@@ -1,6 +1,6 @@
 //! What was read of a batch, onto the backbone.
 
-use std::collections::HashMap;
+use tokio::sync::OnceCell;
 
 use super::{RecordsError, Settings, World};
 use crate::{
@@ -10,9 +10,10 @@ use crate::{
     frame::{self, Content, Item, Pace},
     lambda,
     lane::Lanes,
-    ports::{Activity as _, Failures as _},
+    ports::{Failures as _, LaneCounts as _, PortError},
+    state::State as _,
+    tally::Tally,
     telemetry::Metrics,
-    time::Clock as _,
 };
 
 /// What one raw record of the batch became.
@@ -32,6 +33,9 @@ pub enum CaptureError {
     /// Not a batch.
     #[error(transparent)]
     Payload(#[from] RecordsError),
+    /// The backbone has another count of lanes, or the count could not be read.
+    #[error(transparent)]
+    Lanes(#[from] PortError),
     /// The infrastructure failed, and there is nothing to report it by.
     #[error(
         "{reason}; no record up to there has a readable sequence number to report, so the whole batch has to be tried \
@@ -52,14 +56,13 @@ impl From<CaptureError> for lambda::HandleError {
 /// Publishes change events and keeps failures.
 #[derive(Debug)]
 pub struct Publisher<W> {
-    /// The function, for its metrics.
-    pub function: &'static str,
     /// What it works on.
     pub world: W,
-    /// The bucket of oversize events.
-    pub bucket: String,
-    /// The backbone's count of lanes.
-    pub lanes: Lanes,
+    stream: String,
+    bucket: String,
+    lanes: Lanes,
+    /// The backbone was created with this count of lanes: looked up once in the life of an execution environment.
+    agreed: OnceCell<()>,
 }
 
 /// Where a batch stopped: the first record that is not done, and why.
@@ -67,8 +70,14 @@ type Stop = Option<(usize, String)>;
 
 impl<W: World> Publisher<W> {
     /// A function's publisher, as its settings say.
-    pub fn new(function: &'static str, settings: &Settings, world: W) -> Self {
-        Self { function, world, bucket: settings.oversize_bucket.clone(), lanes: settings.changes_lanes }
+    pub fn new(settings: &Settings, world: W) -> Self {
+        Self {
+            world,
+            stream: settings.changes_stream.clone(),
+            bucket: settings.state.bucket.clone(),
+            lanes: settings.changes_lanes,
+            agreed: OnceCell::new(),
+        }
     }
 
     /// Keeps the failures, then sends the events, each lane in order. `reads` are the batch's records, in its order.
@@ -76,18 +85,21 @@ impl<W: World> Publisher<W> {
     /// The response names the first record that is not done. Nothing at or behind a record whose failure or oversize
     /// event could not be stored is sent: it all comes again.
     pub async fn publish(&self, reads: Vec<Read>) -> Result<BatchResponse, CaptureError> {
-        let mut counts = Counts::default();
+        let agree = || self.world.lane_counts().agree(&self.stream, self.lanes);
+        self.agreed.get_or_try_init(agree).await?;
+        let state = self.world.state();
+        let mut tally = Tally::default();
         let mut sequence_numbers = Vec::with_capacity(reads.len());
         let mut items = Vec::with_capacity(reads.len());
         let mut failures = Vec::new();
         let mut first_failure = reads.len();
         for (record, read) in reads.into_iter().enumerate() {
             for event in &read.events {
-                counts.add(&event.source, "events");
+                tally.add(&event.source, "events");
                 items.push(self.item(record, event));
             }
             if let Some(failure) = read.failure {
-                counts.add(failure.source.as_deref().unwrap_or("unknown"), "failed");
+                tally.add(failure.source.as_deref().unwrap_or("unknown"), "failed");
                 tracing::warn!(id = failure.id, reason = failure.reason, "a record is no change event");
                 first_failure = first_failure.min(record);
                 failures.push(failure);
@@ -96,12 +108,12 @@ impl<W: World> Publisher<W> {
         }
         let mut stop: Stop = None;
         if !failures.is_empty()
-            && let Err(error) = self.world.failures().keep(failures).await
+            && let Err(error) = state.failures().keep(failures).await
         {
             items.retain(|item| item.record < first_failure);
             stop = Some((first_failure, error.to_string()));
         }
-        if let Err((record, error)) = frame::check_in(self.world.objects(), &self.bucket, &mut items).await {
+        if let Err((record, error)) = frame::check_in(state.objects(), &self.bucket, &mut items).await {
             items.retain(|item| item.record < record);
             stop = Some((record, error.to_string()));
         }
@@ -109,8 +121,12 @@ impl<W: World> Publisher<W> {
         if let Err(unsent) = frame::send(self.world.backbone(), frames, Pace::default()).await {
             stop = Some((unsent.first_record, unsent.to_string()));
         }
+        // A batch is counted once it is done.
         if stop.is_none() {
-            self.report(&counts).await;
+            let mut metrics = Metrics::new(None);
+            metrics.count("Events", tally.total("events"));
+            metrics.count("Failed", tally.total("failed"));
+            state.report("capture", &tally, &metrics).await;
         }
         respond(&sequence_numbers, stop)
     }
@@ -123,36 +139,6 @@ impl<W: World> Publisher<W> {
             json: serde_json::to_string(event).unwrap_or_default(),
             record,
         }
-    }
-
-    /// A batch is counted once it is done.
-    async fn report(&self, counts: &Counts) {
-        let mut metrics = Metrics::new(self.function, None);
-        metrics.count("Events", counts.total("events"));
-        metrics.count("Failed", counts.total("failed"));
-        if let Some(line) = metrics.line(self.world.clock().now()) {
-            self.world.emit(&line);
-        }
-        if !counts.0.is_empty()
-            && let Err(error) = self.world.activity().add("capture", &counts.0).await
-        {
-            // Counts are for people's eyes; no event waits for them.
-            tracing::warn!("the activity could not be counted: {error}");
-        }
-    }
-}
-
-/// By source and counter.
-#[derive(Default)]
-struct Counts(HashMap<(String, &'static str), u64>);
-
-impl Counts {
-    fn add(&mut self, source: &str, counter: &'static str) {
-        *self.0.entry((source.to_owned(), counter)).or_default() += 1;
-    }
-
-    fn total(&self, counter: &str) -> u64 {
-        self.0.iter().filter(|((_, other), _)| *other == counter).map(|(_, count)| count).sum()
     }
 }
 
@@ -222,10 +208,11 @@ mod tests {
 
     fn publisher(lanes: u32) -> Publisher<CaptureWorld> {
         Publisher {
-            function: "capture-test",
             world: CaptureWorld::default(),
+            stream: "changes".into(),
             bucket: "oversize".into(),
             lanes: Lanes::new(lanes).unwrap(),
+            agreed: OnceCell::new(),
         }
     }
 
@@ -249,8 +236,8 @@ mod tests {
         publisher.world.backbone.refuse.store(u64::MAX, Ordering::SeqCst);
         assert_eq!(reported(&publisher, vec![bad(1, true), good(2), good(3)]).await, ["2"]);
         // The failure before it is kept, and nothing is counted yet.
-        assert_eq!(publisher.world.kept().len(), 1);
-        assert!(lock(&publisher.world.activity.0).is_empty());
+        assert_eq!(publisher.world.state.kept().len(), 1);
+        assert!(lock(&publisher.world.state.activity.0).is_empty());
         publisher.world.backbone.refuse.store(0, Ordering::SeqCst);
         assert_eq!(reported(&publisher, vec![good(2), good(3)]).await, [""; 0]);
         assert_eq!(sent(&publisher), [2, 3]);
@@ -259,7 +246,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn nothing_behind_a_failure_that_is_not_kept_is_sent() {
         let publisher = publisher(1);
-        publisher.world.failures.breaks.next(1);
+        publisher.world.state.failures.breaks.next(1);
         assert_eq!(reported(&publisher, vec![good(1), bad(2, true), good(3)]).await, ["2"]);
         assert_eq!(sent(&publisher), [1]);
     }
@@ -269,7 +256,7 @@ mod tests {
         let publisher = publisher(1);
         let mut large = good(2);
         large.events = vec![event(1, 2, frame::MAX_ITEM_BYTES)];
-        publisher.world.objects.breaks.next(1);
+        publisher.world.state.objects.breaks.next(1);
         assert_eq!(reported(&publisher, vec![good(1), large, good(3)]).await, ["2"]);
         assert_eq!(sent(&publisher), [1]);
     }
@@ -277,27 +264,40 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_record_without_a_number_is_reported_by_the_nearest_before_it() {
         let publisher = publisher(1);
-        publisher.world.failures.breaks.next(2);
+        publisher.world.state.failures.breaks.next(2);
         assert_eq!(reported(&publisher, vec![good(1), good(2), bad(3, false), good(4)]).await, ["2"]);
         let error = publisher.publish(vec![bad(3, false), good(4)]).await.unwrap_err();
         assert!(matches!(error, CaptureError::Unreportable { .. }), "{error}");
     }
 
     #[tokio::test(start_paused = true)]
+    async fn another_count_of_lanes_than_the_backbone_was_created_with_is_refused() {
+        let publisher = publisher(4);
+        lock(&publisher.world.lane_counts.0).insert("changes".to_owned(), Lanes::new(8).unwrap());
+        let error = publisher.publish(vec![good(1)]).await.unwrap_err();
+        assert!(matches!(&error, CaptureError::Lanes(_)) && error.to_string().contains("8 lanes"), "{error}");
+        assert_eq!(sent(&publisher), [0; 0]);
+        // Set back, it goes on.
+        lock(&publisher.world.lane_counts.0).insert("changes".to_owned(), Lanes::new(4).unwrap());
+        assert_eq!(reported(&publisher, vec![good(1)]).await, [""; 0]);
+        assert_eq!(sent(&publisher), [1]);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_done_batch_is_counted_by_source() {
         let publisher = publisher(4);
         publisher.publish(vec![good(1), good(2), bad(3, true)]).await.unwrap();
-        let counts = lock(&publisher.world.activity.0).clone();
+        let counts = lock(&publisher.world.state.activity.0).clone();
         let count = |counter| counts[&("capture".to_owned(), "s".to_owned(), counter)];
         assert_eq!((count("events"), count("failed")), (2, 1));
-        let line: serde_json::Value = serde_json::from_str(&lock(&publisher.world.lines)[0]).unwrap();
+        let line: serde_json::Value = serde_json::from_str(&lock(&publisher.world.state.lines)[0]).unwrap();
         assert_eq!(
             (&line["function"], &line["Events"], &line["Failed"]),
-            (&"capture-test".into(), &2.0.into(), &1.0.into())
+            (&"test-freshet".into(), &2.0.into(), &1.0.into())
         );
         // An empty batch has nothing to tell.
         publisher.publish(Vec::new()).await.unwrap();
-        assert_eq!(lock(&publisher.world.lines).len(), 1);
+        assert_eq!(lock(&publisher.world.state.lines).len(), 1);
     }
 
     proptest! {
@@ -327,8 +327,8 @@ mod tests {
             while from < reads.len() {
                 let (refuse, objects, failures) = breaks.next().unwrap_or_default();
                 publisher.world.backbone.refuse.store(refuse, Ordering::SeqCst);
-                publisher.world.objects.breaks.next(objects);
-                publisher.world.failures.breaks.next(failures);
+                publisher.world.state.objects.breaks.next(objects);
+                publisher.world.state.failures.breaks.next(failures);
                 match runtime.block_on(publisher.publish(reads[from..].to_vec())) {
                     // What Lambda does with each answer.
                     Err(CaptureError::Unreportable { .. }) => {}
@@ -340,9 +340,9 @@ mod tests {
                 }
             }
             let bad: Vec<&Failure> = reads.iter().filter_map(|read| read.failure.as_ref()).collect();
-            let kept = publisher.world.kept();
+            let kept = publisher.world.state.kept();
             prop_assert!(bad.iter().all(|failure| kept.contains(failure)) && kept.len() == bad.len());
-            let objects = lock(&publisher.world.objects.objects);
+            let objects = lock(&publisher.world.state.objects.objects);
             let mut first_sent: Vec<String> = Vec::new();
             for line in publisher.world.events(publisher.lanes).unwrap().lines() {
                 let event = match line.strip_prefix(r#"{"ref":"#) {

@@ -1,8 +1,8 @@
-//! The settings that every capture function has.
+//! The settings that every capture function has, beside its sources.
 
 use std::collections::HashMap;
 
-use crate::{config::Reader, lane::Lanes};
+use crate::{config::Reader, lane::Lanes, state};
 
 /// Where a capture function publishes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,23 +11,20 @@ pub struct Settings {
     pub changes_stream: String,
     /// The backbone's count of lanes: `CHANGES_LANES`.
     pub changes_lanes: Lanes,
-    /// The bucket for what is too large for a frame or an item: `OVERSIZE_BUCKET`.
-    pub oversize_bucket: String,
-    /// The table of failures: `FAILURES_TABLE`.
-    pub failures_table: String,
-    /// The table of activity: `ACTIVITY_TABLE`.
-    pub activity_table: String,
+    /// The table of pipelines, which records the count of lanes: `PIPELINES_TABLE`.
+    pub pipelines_table: String,
+    /// What every function works on.
+    pub state: state::Settings,
 }
 
 impl Settings {
     /// Reads them; what is wrong is noted with the reader, and `None` is the answer where no count of lanes stands.
     pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let changes_stream = reader.required("CHANGES_STREAM", "the name of the backbone's Kinesis stream");
-        let oversize_bucket = reader.required("OVERSIZE_BUCKET", "the name of the stack's bucket");
-        let failures_table = reader.required("FAILURES_TABLE", "the name of the table of failures");
-        let activity_table = reader.required("ACTIVITY_TABLE", "the name of the table of activity");
+        let pipelines_table = reader.required("PIPELINES_TABLE", "the name of the table of pipelines");
+        let state = state::Settings::read(reader);
         let changes_lanes = lanes(reader)?;
-        Some(Self { changes_stream, changes_lanes, oversize_bucket, failures_table, activity_table })
+        Some(Self { changes_stream, changes_lanes, pipelines_table, state })
     }
 }
 
@@ -46,7 +43,7 @@ fn lanes(reader: &mut Reader<'_>) -> Option<Lanes> {
 }
 
 /// What is wrong with the names that `SOURCES` gives to tables or streams, `(table, name)` each, if anything is.
-pub fn name_problem<'a>(names: impl Iterator<Item = (&'a str, &'a str)>) -> Option<String> {
+pub(super) fn name_problem<'a>(names: impl Iterator<Item = (&'a str, &'a str)>) -> Option<String> {
     let mut seen: HashMap<&str, &str> = HashMap::new();
     for (place, name) in names {
         if name.is_empty() {

@@ -1,89 +1,57 @@
 //! What a capture function needs of the world.
 
+use super::Settings;
 use crate::{
-    aws::{ActivityTable, Aws, Backbone, FailuresTable, ObjectStore},
-    capture::Settings,
-    config::{ConfigError, Environment},
+    aws::{Aws, Backbone, LiveState, PipelinesTable},
     frame::Channel,
-    ports::{Activity, Failures, Objects},
+    ports::LaneCounts,
+    state::State,
     telemetry::Emit,
-    time::{Clock, SystemClock},
 };
 
 /// The world's parts, as one parameter.
 #[expect(missing_docs, reason = "each is named for its port")]
 pub trait World: Send + Sync {
+    type State: State;
     type Backbone: Channel;
-    type Objects: Objects;
-    type Failures: Failures;
-    type Activity: Activity;
-    type Clock: Clock;
+    type LaneCounts: LaneCounts;
 
+    fn state(&self) -> &Self::State;
     fn backbone(&self) -> &Self::Backbone;
-    fn objects(&self) -> &Self::Objects;
-    fn failures(&self) -> &Self::Failures;
-    fn activity(&self) -> &Self::Activity;
-    fn clock(&self) -> &Self::Clock;
-
-    /// Writes a line of metrics.
-    fn emit(&self, line: &str);
+    fn lane_counts(&self) -> &Self::LaneCounts;
 }
 
 /// The real parts.
 #[derive(Debug)]
 pub struct Live {
+    state: LiveState,
     backbone: Backbone,
-    objects: ObjectStore,
-    failures: FailuresTable,
-    activity: ActivityTable,
-    clock: SystemClock,
-    emit: Emit,
+    pipelines: PipelinesTable,
 }
 
 impl Live {
-    /// Over AWS, as the environment says.
-    pub fn new(settings: &Settings, environment: &dyn Environment, emit: Emit) -> Result<Self, ConfigError> {
-        let aws = Aws::from_environment(environment)?;
-        let objects = ObjectStore::new(aws.s3());
-        Ok(Self {
+    /// As the settings name them.
+    pub fn new(aws: &Aws, settings: &Settings, emit: Emit) -> Self {
+        Self {
+            state: LiveState::new(aws, &settings.state, emit),
             backbone: Backbone::new(aws.kinesis(), &settings.changes_stream),
-            failures: FailuresTable::new(
-                aws.dynamodb(),
-                &settings.failures_table,
-                objects.clone(),
-                &settings.oversize_bucket,
-            ),
-            activity: ActivityTable::new(aws.dynamodb(), &settings.activity_table),
-            objects,
-            clock: SystemClock,
-            emit,
-        })
+            pipelines: PipelinesTable::new(aws.dynamodb(), &settings.pipelines_table),
+        }
     }
 }
 
 impl World for Live {
+    type State = LiveState;
     type Backbone = Backbone;
-    type Objects = ObjectStore;
-    type Failures = FailuresTable;
-    type Activity = ActivityTable;
-    type Clock = SystemClock;
+    type LaneCounts = PipelinesTable;
 
+    fn state(&self) -> &LiveState {
+        &self.state
+    }
     fn backbone(&self) -> &Backbone {
         &self.backbone
     }
-    fn objects(&self) -> &ObjectStore {
-        &self.objects
-    }
-    fn failures(&self) -> &FailuresTable {
-        &self.failures
-    }
-    fn activity(&self) -> &ActivityTable {
-        &self.activity
-    }
-    fn clock(&self) -> &SystemClock {
-        &self.clock
-    }
-    fn emit(&self, line: &str) {
-        (self.emit)(line);
+    fn lane_counts(&self) -> &PipelinesTable {
+        &self.pipelines
     }
 }

@@ -1,11 +1,8 @@
 //! A capture function's world in memory.
 
-use std::sync::Mutex;
-
-use super::{ManualClock, MemoryActivity, MemoryChannel, MemoryFailures, MemoryObjects, lock};
+use super::{MemoryChannel, MemoryLaneCounts, MemoryState};
 use crate::{
     capture::World,
-    failure::Failure,
     frame::{Content, FrameError, Payload, open},
     lane::Lanes,
 };
@@ -14,13 +11,9 @@ use crate::{
 #[derive(Debug, Default)]
 #[expect(missing_docs, reason = "each is named for its port")]
 pub struct CaptureWorld {
+    pub state: MemoryState,
     pub backbone: MemoryChannel,
-    pub objects: MemoryObjects,
-    pub failures: MemoryFailures,
-    pub activity: MemoryActivity,
-    pub clock: ManualClock,
-    /// The lines of metrics.
-    pub lines: Mutex<Vec<String>>,
+    pub lane_counts: MemoryLaneCounts,
 }
 
 impl CaptureWorld {
@@ -42,36 +35,20 @@ impl CaptureWorld {
         }
         Ok(events)
     }
-
-    /// The failures kept.
-    pub fn kept(&self) -> Vec<Failure> {
-        lock(&self.failures.kept).clone()
-    }
 }
 
 impl World for CaptureWorld {
+    type State = MemoryState;
     type Backbone = MemoryChannel;
-    type Objects = MemoryObjects;
-    type Failures = MemoryFailures;
-    type Activity = MemoryActivity;
-    type Clock = ManualClock;
+    type LaneCounts = MemoryLaneCounts;
 
+    fn state(&self) -> &MemoryState {
+        &self.state
+    }
     fn backbone(&self) -> &MemoryChannel {
         &self.backbone
     }
-    fn objects(&self) -> &MemoryObjects {
-        &self.objects
-    }
-    fn failures(&self) -> &MemoryFailures {
-        &self.failures
-    }
-    fn activity(&self) -> &MemoryActivity {
-        &self.activity
-    }
-    fn clock(&self) -> &ManualClock {
-        &self.clock
-    }
-    fn emit(&self, line: &str) {
-        lock(&self.lines).push(line.to_owned());
+    fn lane_counts(&self) -> &MemoryLaneCounts {
+        &self.lane_counts
     }
 }

@@ -13,9 +13,7 @@ use shared::{
     lane::Lanes,
     ports::Http,
     position::Position,
-    testing::{
-        ManualClock, MemoryActivity, MemoryFailures, MemoryLedger, MemoryObjects, MemorySecrets, MemoryVisibility,
-    },
+    testing::{MemoryLedger, MemorySecrets, MemoryState, MemoryVisibility},
     time::Timestamp,
     value::{Object, Value},
 };
@@ -29,53 +27,38 @@ pub const NOW: i64 = 1_700_000_000_000;
 /// The world in memory, with a vendor of the test's choice.
 #[derive(Debug)]
 pub struct Memory<H> {
+    pub state: MemoryState,
     pub ledger: MemoryLedger,
-    pub failures: MemoryFailures,
-    pub activity: MemoryActivity,
-    pub objects: MemoryObjects,
     pub visibility: MemoryVisibility,
     pub secrets: MemorySecrets,
     pub http: H,
-    pub clock: ManualClock,
 }
 
 impl<H> Memory<H> {
     pub fn new(http: H) -> Self {
         Self {
+            state: MemoryState::at(NOW),
             ledger: MemoryLedger::default(),
-            failures: MemoryFailures::default(),
-            activity: MemoryActivity::default(),
-            objects: MemoryObjects::default(),
             visibility: MemoryVisibility::default(),
             secrets: MemorySecrets::with(SECRET, "token-1"),
             http,
-            clock: ManualClock::at(NOW),
         }
     }
 }
 
 /// A handler holds its world by reference, so that a test can look at it and build another handler on it.
 impl<H: Http + Send> World for &'static Memory<H> {
+    type State = MemoryState;
     type Ledger = MemoryLedger;
-    type Failures = MemoryFailures;
-    type Activity = MemoryActivity;
-    type Objects = MemoryObjects;
     type Visibility = MemoryVisibility;
     type Secrets = MemorySecrets;
     type Http = H;
-    type Clock = ManualClock;
 
+    fn state(&self) -> &MemoryState {
+        &self.state
+    }
     fn ledger(&self) -> &MemoryLedger {
         &self.ledger
-    }
-    fn failures(&self) -> &MemoryFailures {
-        &self.failures
-    }
-    fn activity(&self) -> &MemoryActivity {
-        &self.activity
-    }
-    fn objects(&self) -> &MemoryObjects {
-        &self.objects
     }
     fn visibility(&self) -> &MemoryVisibility {
         &self.visibility
@@ -86,10 +69,6 @@ impl<H: Http + Send> World for &'static Memory<H> {
     fn http(&self) -> &H {
         &self.http
     }
-    fn clock(&self) -> &ManualClock {
-        &self.clock
-    }
-    fn emit(&self, _line: &str) {}
 }
 
 /// A handler of a connector, with settings as JSON.

@@ -80,14 +80,14 @@ impl Environments {
                 Origin::Stream(stream) => streams.insert(stream, json!({"name": source, "key": variables.key})),
             };
         }
-        let mut functions = BTreeMap::from([
-            ("capture-dynamodb".to_owned(), base.with([("SOURCES", json!(tables).to_string())])),
-            ("capture-kinesis".to_owned(), base.with([("SOURCES", json!(streams).to_string())])),
-            (
-                "collect-failures".to_owned(),
-                base.with([("DEAD_LETTER_QUEUES", json!(resources.dead_letters()).to_string())]),
-            ),
-        ]);
+        let mut functions = BTreeMap::new();
+        let mut add = |function: &str, own: Vec<(&'static str, String)>| {
+            let name = ("AWS_LAMBDA_FUNCTION_NAME", names::function(&stack.name, function));
+            functions.insert(function.to_owned(), base.with(own.into_iter().chain([name])));
+        };
+        add("capture-dynamodb", vec![("SOURCES", json!(tables).to_string())]);
+        add("capture-kinesis", vec![("SOURCES", json!(streams).to_string())]);
+        add("collect-failures", vec![("DEAD_LETTER_QUEUES", json!(resources.dead_letters()).to_string())]);
         let mut queues = serde_json::Map::new();
         for (destination, variables) in &stack.destinations {
             let url = resources.queue_url(destination)?;
@@ -108,13 +108,12 @@ impl Environments {
                 ("LONGEST_WAIT_SECONDS", "15".to_owned()),
             ];
             own.extend(variables.secret_arn.clone().map(|arn| ("SECRET_ARN", arn)));
-            functions.insert(format!("deliver-{destination}"), base.with(own));
+            add(&format!("deliver-{destination}"), own);
             let queue = json!({"connector": variables.connector, "queue_url": url, "lanes": variables.lanes()});
             queues.insert(destination.clone(), queue);
         }
         let sources: Vec<&String> = stack.sources.keys().collect();
-        let transform = [("SOURCES", json!(sources).to_string()), ("DESTINATIONS", json!(queues).to_string())];
-        functions.insert("transform".to_owned(), base.with(transform));
+        add("transform", vec![("SOURCES", json!(sources).to_string()), ("DESTINATIONS", json!(queues).to_string())]);
         Ok(Self { base, functions })
     }
 

@@ -63,9 +63,11 @@ fn host(name: &str, environments: &Environments, faults: &Faults) -> Arc<dyn Fun
     let quiet = telemetry::to_nowhere;
     match name {
         "capture-dynamodb" => {
-            hosted(name, TIMEOUT, faults, move || capture_dynamodb::config::wire(&environment, quiet))
+            hosted(name, TIMEOUT, faults, move || capture_dynamodb::CaptureDynamodb::wire(&environment, quiet))
         }
-        "capture-kinesis" => hosted(name, TIMEOUT, faults, move || capture_kinesis::config::wire(&environment, quiet)),
+        "capture-kinesis" => {
+            hosted(name, TIMEOUT, faults, move || capture_kinesis::CaptureKinesis::wire(&environment, quiet))
+        }
         "collect-failures" => {
             hosted(name, TIMEOUT, faults, move || collect_failures::config::wire(&environment, quiet))
         }

@@ -67,13 +67,8 @@ pub(super) async fn start(
         notifies: Some(Arc::clone(&collect)),
     });
     let read = |source: Arc<dyn StreamSource>, function: Arc<dyn Function>, settings| {
-        let function_arn = format!(
-            "arn:aws:lambda:{}:{}:function:{}-freshet-{}",
-            services::REGION,
-            services::ACCOUNT,
-            stack.name,
-            function.name()
-        );
+        let name = names::function(&stack.name, function.name());
+        let function_arn = format!("arn:aws:lambda:{}:{}:function:{name}", services::REGION, services::ACCOUNT);
         stream::start(StreamMapping {
             uuid: Uuid::new_v4(),
             source,

@@ -18,9 +18,10 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use shared::{
-    aws::{Aws, PipelinesTable, agree_on_lanes},
+    aws::{Aws, PipelinesTable},
     lane::Lanes,
     pipeline::{Known, Pipeline},
+    ports::LaneCounts as _,
 };
 
 pub use self::{emitted::Emitted, vendors::SimulatedVendor};
@@ -196,13 +197,13 @@ impl Stack {
 
 /// Records each count of lanes at creation, and refuses another one from then on.
 async fn record_lanes(variables: &Variables, aws: &Aws) -> anyhow::Result<()> {
-    let table = names::pipelines_table(&variables.name);
+    let table = PipelinesTable::new(aws.dynamodb(), &names::pipelines_table(&variables.name));
     let backbone = (names::changes_stream(&variables.name), variables.backbone.lanes);
     let queues = variables.destinations.iter();
     let queues = queues.map(|(name, destination)| (names::queue(&variables.name, name), destination.lanes()));
     for (name, count) in std::iter::once(backbone).chain(queues) {
         let lanes = Lanes::new(count).with_context(|| format!("{name} has no lanes"))?;
-        agree_on_lanes(aws.dynamodb(), &table, &name, lanes).await?;
+        table.agree(&name, lanes).await?;
     }
     Ok(())
 }

@@ -37,6 +37,10 @@ pub mod names {
     pub fn changes_stream(stack: &str) -> String {
         format!("{stack}-freshet-changes")
     }
+    /// A function.
+    pub fn function(stack: &str, function: &str) -> String {
+        format!("{stack}-freshet-{function}")
+    }
     /// A destination's queue.
     pub fn queue(stack: &str, destination: &str) -> String {
         format!("{stack}-freshet-{destination}.fifo")

@@ -45,9 +45,9 @@ struct Held {
 
 /// The newest revision that was read.
 #[derive(Debug, Default)]
-pub struct Live(Mutex<Option<Held>>);
+pub struct Running(Mutex<Option<Held>>);
 
-impl Live {
+impl Running {
     /// The pipelines as they stand: the revision is one small read, at most once in two seconds; the documents are read
     /// when it has changed.
     pub async fn current<P: Pipelines>(&self, store: &P, known: &Known, now: Timestamp) -> Result<Arc<Set>, PortError> {

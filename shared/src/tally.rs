@@ -1,0 +1,47 @@
+//! What an invocation counts.
+
+use std::collections::HashMap;
+
+/// Counts by (pipeline, source or destination; counter).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally(HashMap<(String, &'static str), u64>);
+
+impl Tally {
+    /// Counts one.
+    pub fn add(&mut self, subject: &str, counter: &'static str) {
+        *self.0.entry((subject.to_owned(), counter)).or_default() += 1;
+    }
+
+    /// A counter's sum over all subjects.
+    pub fn total(&self, counter: &str) -> u64 {
+        self.0.iter().filter(|((_, other), _)| *other == counter).map(|(_, count)| count).sum()
+    }
+
+    /// Whether nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Each subject's counts: subject, counter, count.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &'static str, u64)> {
+        self.0.iter().map(|((subject, counter), count)| (subject.as_str(), *counter, *count))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_go_over_all_subjects() {
+        let mut tally = Tally::default();
+        assert!(tally.is_empty());
+        for (subject, counter) in [("a", "events"), ("a", "events"), ("b", "events"), ("b", "failed")] {
+            tally.add(subject, counter);
+        }
+        assert_eq!((tally.total("events"), tally.total("failed"), tally.total("sent")), (3, 1, 0));
+        let mut counts: Vec<_> = tally.iter().collect();
+        counts.sort_unstable();
+        assert_eq!(counts, [("a", "events", 2), ("b", "events", 1), ("b", "failed", 1)]);
+    }
+}
