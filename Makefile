@@ -8,7 +8,7 @@ help: ## Show what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: ## Run the whole stack on this machine with the life of an online store
-	$(CARGO) run --release --locked --quiet -- demo $(ARGS)
+	$(CARGO) run --release --locked -- demo $(ARGS)
 
 test: ## Lints, all tests, and the demo with and without faults
 	@tests/run

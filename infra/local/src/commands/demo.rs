@@ -1,22 +1,19 @@
 //! `freshet demo`.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::{Mutex, PoisonError},
 };
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use serde_json::{Map, Value};
 
 use super::{stack_folder, variables};
 use crate::{
-    demo::{self, Counts, Options, Received, Sent, Values, World, sources},
+    demo::{self, Counts, Options, Received, SimulatorLogs, World, sources},
     faults::Faults,
     services::Ports,
-    simulator::{Simulator, What},
     stack::{Ground, Stack, StackConfig},
 };
 
@@ -100,7 +97,7 @@ pub async fn command(arguments: Arguments) -> anyhow::Result<ExitCode> {
     sources::create(ground.aws().dynamodb(), ground.aws().kinesis()).await?;
     let stack = ground.start().await?;
     println!("{} pipelines run. What each simulated destination receives:", pipelines.len());
-    let world = LocalWorld { stack, seen: Mutex::default() };
+    let world = LocalWorld { stack, logs: SimulatorLogs::default() };
     for (name, url) in world.pages() {
         println!("  {name:<12} {url}");
     }
@@ -126,15 +123,7 @@ fn refuse_used(folder: &Path) -> anyhow::Result<()> {
 /// The local stack as the demo sees it.
 struct LocalWorld {
     stack: Stack,
-    seen: Mutex<HashMap<String, Seen>>,
-}
-
-/// What was taken over from a simulator's log.
-#[derive(Default)]
-struct Seen {
-    /// So many entries of the log.
-    entries: usize,
-    received: Vec<Received>,
+    logs: SimulatorLogs,
 }
 
 impl World for LocalWorld {
@@ -147,11 +136,8 @@ impl World for LocalWorld {
     }
 
     fn received(&self, destination: &str, from: usize) -> Vec<Received> {
-        let Some(vendor) = self.stack.vendors().get(destination) else { return Vec::new() };
-        let mut all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen = all.entry(destination.to_owned()).or_default();
-        take_over(&vendor.simulator, seen);
-        seen.received.get(from..).unwrap_or_default().to_vec()
+        let vendor = self.stack.vendors().get(destination);
+        vendor.map_or_else(Vec::new, |vendor| self.logs.received(&vendor.simulator, from))
     }
 
     fn pages(&self) -> Vec<(String, String)> {
@@ -165,32 +151,6 @@ impl World for LocalWorld {
     async fn is_idle(&self) -> anyhow::Result<bool> {
         self.stack.is_idle().await.context("the queues cannot be counted")
     }
-}
-
-fn take_over(simulator: &Simulator, seen: &mut Seen) {
-    let new = simulator.received_since(seen.entries);
-    seen.entries += new.len();
-    seen.received.extend(new.into_iter().filter_map(|entry| {
-        let (accepted, sent) = match entry.what {
-            What::Upsert { key, properties, .. } => (true, Sent::Upsert { key, values: text_values(properties) }),
-            What::Archive { key: Some(key), .. } => (true, Sent::Remove { key }),
-            What::Event { id, data, .. } => {
-                let fields: Map<String, Value> = serde_json::from_str(&data).unwrap_or_default();
-                (true, Sent::Append { id, values: Values::of(fields) })
-            }
-            What::RecordRefused { key, properties, passing: false, .. } => {
-                (false, Sent::Upsert { key, values: text_values(properties) })
-            }
-            What::Archive { key: None, .. } | What::RecordRefused { .. } | What::Refused { .. } | What::Fault(_) => {
-                return None;
-            }
-        };
-        Some(Received { at_ms: entry.at_millis, accepted, sent })
-    }));
-}
-
-fn text_values(properties: BTreeMap<String, String>) -> Values {
-    Values::of(properties.into_iter().map(|(name, value)| (name, Value::String(value))).collect())
 }
 
 #[cfg(test)]

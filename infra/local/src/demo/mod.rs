@@ -11,6 +11,7 @@ pub mod expectation;
 pub mod item;
 mod received;
 mod run;
+mod simulator_logs;
 pub mod sources;
 pub mod store;
 mod values;
@@ -22,6 +23,7 @@ use std::{collections::HashMap, future::Future};
 pub use self::{
     received::{Received, Sent},
     run::run,
+    simulator_logs::SimulatorLogs,
     values::Values,
 };
 

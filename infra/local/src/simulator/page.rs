@@ -66,7 +66,8 @@ fn html(name: &str, counts: &BTreeMap<&str, usize>, last: &[&Received]) -> Strin
     let mut page = format!(
         "<!doctype html><html lang=en><meta charset=utf-8><meta http-equiv=refresh content=2>\
          <title>{name}</title><style>body{{font:14px/1.5 system-ui;margin:2rem}}\
-         td,th{{text-align:left;vertical-align:top;padding:.2rem 1rem .2rem 0;overflow-wrap:anywhere}}</style>\
+         td,th{{text-align:left;vertical-align:top;padding:.2rem 1rem .2rem 0;white-space:nowrap}}\
+         td:nth-child(n+4){{white-space:normal;overflow-wrap:anywhere}}</style>\
          <h1>{name}</h1><p>"
     );
     for (kind, count) in counts {

@@ -32,6 +32,10 @@ impl Environment for Variables {
 }
 
 impl Variables {
+    pub(super) fn into_map(self) -> HashMap<String, String> {
+        self.0
+    }
+
     fn with(&self, more: impl IntoIterator<Item = (&'static str, String)>) -> Self {
         let mut variables = self.clone();
         variables.0.extend(more.into_iter().map(|(name, value)| (name.to_owned(), value)));

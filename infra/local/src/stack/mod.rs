@@ -11,7 +11,7 @@ pub mod variables;
 mod vendors;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -114,6 +114,11 @@ impl Ground {
             table.publish(&pipeline.name, document).await?;
         }
         Ok(pipelines.into_iter().map(|(pipeline, _)| pipeline).collect())
+    }
+
+    /// A function's environment, with the variables that Terraform sets and those that Lambda sets.
+    pub fn environment(&self, function: &str) -> HashMap<String, String> {
+        self.environments.of(function).into_map()
     }
 
     /// The functions, hosted, and invoked by nobody yet.

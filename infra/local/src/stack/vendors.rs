@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use anyhow::{Context as _, bail};
 use shared::digest;
 
-use super::StackConfig;
+use super::{StackConfig, variables::DestinationVariables};
 use crate::{
     faults::{FaultKind, Faults},
     simulator::{Simulator, Strikes, Vendor, VendorFault},
@@ -37,10 +37,22 @@ impl Strikes for Faults {
 pub(super) async fn start(config: &StackConfig) -> anyhow::Result<BTreeMap<String, SimulatedVendor>> {
     let mut vendors = BTreeMap::new();
     for (name, destination) in &config.variables.destinations {
-        if config.own_endpoints.contains_key(name) {
-            continue;
+        if !config.own_endpoints.contains_key(name) {
+            vendors.insert(name.clone(), SimulatedVendor::start(name, destination, None, &config.faults).await?);
         }
-        // The same at every start, so that kept data goes with them.
+    }
+    Ok(vendors)
+}
+
+impl SimulatedVendor {
+    /// Starts a destination's vendor on a port of this machine: the given one, or a free one.
+    pub async fn start(
+        name: &str,
+        destination: &DestinationVariables,
+        port: Option<u16>,
+        faults: &Faults,
+    ) -> anyhow::Result<Self> {
+        // The same at every start: whoever knew it still does.
         let seed = digest::hex(name.as_bytes());
         let (vendor, setting, secret) = match destination.connector.as_str() {
             "hubspot" => (Vendor::HubSpot { token: seed.clone() }, "base_url", seed),
@@ -51,9 +63,8 @@ pub(super) async fn start(config: &StackConfig) -> anyhow::Result<BTreeMap<Strin
             }
             other => bail!("there is no simulator of {other} yet, so the destination {name} cannot run locally"),
         };
-        let simulator = Simulator::start(vendor, name, None, Arc::new(config.faults.clone())).await;
+        let simulator = Simulator::start(vendor, name, port, Arc::new(faults.clone())).await;
         let simulator = simulator.with_context(|| format!("the simulator of {name} does not start"))?;
-        vendors.insert(name.clone(), SimulatedVendor { simulator, setting, secret });
+        Ok(Self { simulator, setting, secret })
     }
-    Ok(vendors)
 }
