@@ -1,0 +1,81 @@
+locals {
+  functions = concat(
+    [for capture in module.capture : capture.name],
+    [module.transform.name, module.collect_failures.name],
+    [for destination in module.destination : destination.function.name],
+  )
+  captures_and_transform = concat([for capture in module.capture : capture.name], [module.transform.name])
+  delivers               = { for name, destination in module.destination : name => destination.function.name }
+
+  # A line of one of our own metrics for each function, or each destination.
+  by_function = {
+    for metric in ["Events", "Matched", "Filtered", "Failed"] :
+    metric => [for function in local.captures_and_transform : ["Freshet", metric, "function", function]]
+  }
+  by_destination = {
+    for metric in ["Freshness", "Delivered", "Unchanged", "Superseded", "Failed", "Retried", "Unauthorised"] :
+    metric => [for name, function in local.delivers : ["Freshet", metric, "function", function, "destination", name]]
+  }
+  queue_lines = {
+    for metric in ["NumberOfMessagesSent", "ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"] :
+    metric => [for destination in module.destination : ["AWS/SQS", metric, "QueueName", destination.queue.name]]
+  }
+
+  # Two a row, in this order.
+  widgets = [
+    { title = "Freshness, 99th percentile (ms)", stat = "p99", stacked = false, metrics = local.by_destination.Freshness },
+    { title = "Age of the oldest delivery waiting (s)", stat = "Maximum", stacked = false, metrics = local.queue_lines.ApproximateAgeOfOldestMessage },
+    { title = "Events captured and transformed", stat = "Sum", stacked = false, metrics = local.by_function.Events },
+    { title = "Matched and filtered", stat = "Sum", stacked = false, metrics = concat(local.by_function.Matched, local.by_function.Filtered) },
+    { title = "Delivered", stat = "Sum", stacked = true, metrics = local.by_destination.Delivered },
+    { title = "Unchanged and superseded", stat = "Sum", stacked = true, metrics = concat(local.by_destination.Unchanged, local.by_destination.Superseded) },
+    {
+      title   = "Failed", stat = "Sum", stacked = true,
+      metrics = concat(local.by_function.Failed, [["Freshet", "Failed", "function", module.collect_failures.name]], local.by_destination.Failed)
+    },
+    { title = "Retried and unauthorised", stat = "Sum", stacked = false, metrics = concat(local.by_destination.Retried, local.by_destination.Unauthorised) },
+    {
+      title   = "Behind their stream (ms)", stat = "Maximum", stacked = false,
+      metrics = [for function in local.captures_and_transform : ["AWS/Lambda", "IteratorAge", "FunctionName", function]]
+    },
+    { title = "Cost: invocations", stat = "Sum", stacked = true, metrics = [for function in local.functions : ["AWS/Lambda", "Invocations", "FunctionName", function]] },
+    { title = "Cost: duration (ms)", stat = "Sum", stacked = true, metrics = [for function in local.functions : ["AWS/Lambda", "Duration", "FunctionName", function]] },
+    {
+      title   = "Cost: the backbone", stat = "Sum", stacked = false,
+      metrics = [for metric in ["IncomingRecords", "IncomingBytes"] : ["AWS/Kinesis", metric, "StreamName", module.backbone.name]]
+    },
+    { title = "Cost: messages", stat = "Sum", stacked = true, metrics = local.queue_lines.NumberOfMessagesSent },
+    {
+      title = "Cost: DynamoDB units", stat = "Sum", stacked = true,
+      metrics = flatten([
+        for table in module.state.tables : [
+          for metric in ["ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"] : [["AWS/DynamoDB", metric, "TableName", table.name]]
+        ]
+      ])
+    },
+  ]
+}
+
+resource "aws_cloudwatch_dashboard" "this" {
+  dashboard_name = local.prefix
+  dashboard_body = jsonencode({
+    widgets = [
+      for index, widget in local.widgets : {
+        type   = "metric"
+        x      = 12 * (index % 2)
+        y      = 6 * floor(index / 2)
+        width  = 12
+        height = 6
+        properties = {
+          title   = widget.title
+          region  = data.aws_region.current.id
+          view    = "timeSeries"
+          stacked = widget.stacked
+          stat    = widget.stat
+          period  = 60
+          metrics = widget.metrics
+        }
+      }
+    ]
+  })
+}

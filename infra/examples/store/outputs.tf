@@ -1,0 +1,4 @@
+output "freshet" {
+  description = "What the freshet command needs."
+  value       = module.freshet.freshet
+}

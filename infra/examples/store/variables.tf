@@ -1,0 +1,47 @@
+# The module checks the values; here stands only their shape, as the module has it.
+
+variable "name" {
+  description = "The stack's name."
+  type        = string
+}
+
+variable "region" {
+  description = "The region."
+  type        = string
+}
+
+variable "backbone" {
+  description = "The stream between capture and the pipelines."
+  type = object({
+    shards          = optional(number)
+    lanes           = optional(number)
+    retention_hours = optional(number)
+    on_demand       = optional(bool)
+  })
+  default = {}
+}
+
+variable "sources" {
+  description = "Where data changes."
+  type = map(object({
+    dynamodb_stream_arn = optional(string)
+    kinesis_stream_arn  = optional(string)
+    key                 = optional(list(string))
+    epoch               = optional(number)
+    filter              = optional(list(string))
+    kms_key_arn         = optional(string)
+  }))
+}
+
+variable "destinations" {
+  description = "Where data is used."
+  type = map(object({
+    connector           = string
+    settings            = optional(map(string))
+    secret_arn          = optional(string)
+    secret_kms_key_arn  = optional(string)
+    maximum_concurrency = optional(number)
+    lanes               = optional(number)
+    rate_limit          = optional(object({ requests = number, seconds = number }))
+  }))
+}

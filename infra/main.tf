@@ -1,0 +1,118 @@
+# source → capture → backbone → transform → a queue for each destination → deliver → vendor
+# and beside it: what AWS gave up on → collect-failures → failures
+
+module "state" {
+  source = "./modules/state"
+
+  prefix = local.prefix
+  # Buckets share one namespace over all accounts, and have no underscores.
+  bucket              = "${replace(local.prefix, "_", "-")}-${data.aws_caller_identity.current.account_id}-${data.aws_region.current.id}"
+  kms_key_arn         = var.kms_key_arn
+  deletion_protection = var.deletion_protection
+  tags                = local.tags
+}
+
+module "backbone" {
+  source = "./modules/backbone"
+
+  name            = "${local.prefix}-changes"
+  shards          = var.backbone.shards
+  retention_hours = var.backbone.retention_hours
+  on_demand       = var.backbone.on_demand
+  kms_key_arn     = var.kms_key_arn
+  tags            = local.tags
+}
+
+locals {
+  captures = {
+    capture-dynamodb = {
+      description = "Turns the changes of DynamoDB tables into change events."
+      sources = {
+        for name, source in local.tables : regex(":table/([^/]+)", source.dynamodb_stream_arn)[0] => merge(
+          { name = name }, source.epoch == null ? {} : { epoch = source.epoch },
+        )
+      }
+      mappings = {
+        for name, source in local.tables : name => {
+          arn = source.dynamodb_stream_arn, window_seconds = 0, filter = source.filter, kms_key_arn = source.kms_key_arn
+        }
+      }
+    }
+    capture-kinesis = {
+      description = "Turns the events of Kinesis streams into change events."
+      sources = {
+        for name, source in local.streams : regex(":stream/([^/]+)", source.kinesis_stream_arn)[0] => merge(
+          { name = name },
+          length(source.key) == 0 ? {} : { key = source.key },
+          source.epoch == null ? {} : { epoch = source.epoch },
+        )
+      }
+      mappings = {
+        for name, source in local.streams : name => {
+          arn = source.kinesis_stream_arn, window_seconds = 0, filter = source.filter, kms_key_arn = source.kms_key_arn
+        }
+      }
+    }
+  }
+}
+
+module "capture" {
+  source   = "./modules/function"
+  for_each = { for name, capture in local.captures : name => capture if length(capture.mappings) > 0 }
+
+  name            = "${local.prefix}-${each.key}"
+  description     = each.value.description
+  package         = each.key
+  memory_mb       = 256
+  timeout_seconds = 60
+  environment     = merge(local.environment, { SOURCES = jsonencode(each.value.sources) })
+  statements      = local.capture_may
+  stream_mappings = each.value.mappings
+  stack           = local.stack
+}
+
+module "transform" {
+  source = "./modules/function"
+
+  name            = "${local.prefix}-transform"
+  description     = "Runs the pipelines: filters and maps change events, and sends deliveries to their destinations' queues."
+  package         = "transform"
+  memory_mb       = 512
+  timeout_seconds = 60
+  statements      = local.transform_may
+  stack           = local.stack
+
+  environment = merge(local.environment, {
+    SOURCES = jsonencode(keys(var.sources))
+    DESTINATIONS = jsonencode({
+      for name, destination in var.destinations : name => {
+        connector = destination.connector
+        queue_url = module.destination[name].queue.url
+        lanes     = local.lanes[name]
+      }
+    })
+  })
+
+  stream_mappings = {
+    # The window makes a vendor's batches, since a FIFO queue has none of its own.
+    backbone = { arn = module.backbone.arn, window_seconds = 1 }
+  }
+}
+
+module "destination" {
+  source   = "./modules/destination"
+  for_each = var.destinations
+
+  prefix              = local.prefix
+  name                = each.key
+  connector           = each.value.connector
+  settings            = each.value.settings
+  secret_arn          = each.value.secret_arn
+  secret_kms_key_arn  = each.value.secret_kms_key_arn
+  maximum_concurrency = each.value.maximum_concurrency
+  lanes               = local.lanes[each.key]
+  rate_limit          = each.value.rate_limit
+  environment         = local.environment
+  statements          = local.deliver_may
+  stack               = local.stack
+}

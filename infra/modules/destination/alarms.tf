@@ -1,0 +1,50 @@
+module "alarms" {
+  source = "../alarms"
+
+  prefix    = "${var.prefix}-${var.name}"
+  topic_arn = var.stack.alarm_topic_arn
+  tags      = var.stack.tags
+
+  alarms = {
+    waiting = {
+      description        = "A delivery to ${var.name} has waited for more than 15 minutes: the vendor is down, slow or throttling, or the function fails. It stays in order and is tried again; `freshet status` and the log of ${local.function_name} say why."
+      namespace          = "AWS/SQS"
+      metric             = "ApproximateAgeOfOldestMessage"
+      dimensions         = { QueueName = aws_sqs_queue.this.name }
+      statistic          = "Maximum"
+      threshold          = 15 * 60
+      period             = 300
+      evaluation_periods = 1
+    }
+    expiring = {
+      description        = "A delivery to ${var.name} has waited for ten days, and its queue keeps it for fourteen: mend the destination within four days, or discard what waits. After that deliveries are lost."
+      namespace          = "AWS/SQS"
+      metric             = "ApproximateAgeOfOldestMessage"
+      dimensions         = { QueueName = aws_sqs_queue.this.name }
+      statistic          = "Maximum"
+      threshold          = 10 * 24 * 60 * 60
+      period             = 300
+      evaluation_periods = 1
+    }
+    dead-letters = {
+      description        = "Dead letters of ${var.name} wait and collect-failures does not take them: look into its log. Once it does, they are among the failures."
+      namespace          = "AWS/SQS"
+      metric             = "ApproximateNumberOfMessagesVisible"
+      dimensions         = { QueueName = aws_sqs_queue.dead.name }
+      statistic          = "Maximum"
+      threshold          = 0
+      period             = 300
+      evaluation_periods = 1
+    }
+    unauthorised = {
+      description        = "${var.name} does not accept the credentials. Its queue holds and nothing is lost: put a valid secret into Secrets Manager; it is read again within five minutes."
+      namespace          = "Freshet"
+      metric             = "Unauthorised"
+      dimensions         = { function = local.function_name, destination = var.name }
+      statistic          = "Sum"
+      threshold          = 0
+      period             = 300
+      evaluation_periods = 1
+    }
+  }
+}

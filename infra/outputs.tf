@@ -1,0 +1,75 @@
+output "freshet" {
+  description = "What the freshet command needs to work on this stack: `terraform output -json freshet`."
+  value = {
+    name             = var.name
+    region           = data.aws_region.current.id
+    pipelines_table  = module.state.tables.pipelines.name
+    ledger_table     = module.state.tables.ledger.name
+    failures_table   = module.state.tables.failures.name
+    activity_table   = module.state.tables.activity.name
+    bucket           = module.state.bucket.name
+    changes_stream   = module.backbone.name
+    changes_lanes    = var.backbone.lanes
+    sources          = { for name in keys(var.sources) : name => { kind = contains(keys(local.tables), name) ? "dynamodb" : "kinesis" } }
+    collect_failures = module.collect_failures.name
+    transform        = module.transform.name
+    captures         = { for name, capture in module.capture : name => capture.name }
+    destinations = {
+      for name, destination in var.destinations : name => {
+        connector       = destination.connector
+        settings        = destination.settings
+        lanes           = local.lanes[name]
+        queue_url       = module.destination[name].queue.url
+        dead_letter_url = module.destination[name].dead_letter_queue.url
+        function        = module.destination[name].function.name
+      }
+    }
+  }
+}
+
+output "tables" {
+  description = "Name and ARN of each table: pipelines, ledger, failures, activity."
+  value       = module.state.tables
+}
+
+output "changes" {
+  description = "Name and ARN of the backbone, for consumers of your own."
+  value       = { name = module.backbone.name, arn = module.backbone.arn }
+}
+
+output "bucket" {
+  description = "Name and ARN of the bucket."
+  value       = module.state.bucket
+}
+
+output "queues" {
+  description = "Name, URL and ARN of each destination's queue."
+  value       = { for name, destination in module.destination : name => destination.queue }
+}
+
+output "dead_letter_queues" {
+  description = "Name, URL and ARN of each destination's dead-letter queue."
+  value       = { for name, destination in module.destination : name => destination.dead_letter_queue }
+}
+
+output "uncollected_queue" {
+  description = "URL of the queue for notifications that collect-failures could not take."
+  value       = aws_sqs_queue.uncollected.url
+}
+
+output "functions" {
+  description = "Name, ARN and role of each function."
+  value = merge(
+    { for name, capture in module.capture : name => { name = capture.name, arn = capture.arn, role_arn = capture.role_arn } },
+    { for name, destination in module.destination : "deliver-${name}" => destination.function },
+    {
+      transform        = { name = module.transform.name, arn = module.transform.arn, role_arn = module.transform.role_arn }
+      collect-failures = { name = module.collect_failures.name, arn = module.collect_failures.arn, role_arn = module.collect_failures.role_arn }
+    },
+  )
+}
+
+output "dashboard" {
+  description = "The dashboard's name."
+  value       = aws_cloudwatch_dashboard.this.dashboard_name
+}

@@ -1,0 +1,89 @@
+# What the functions' code calls, as shared/src/aws has it. A role takes from here what its function calls.
+
+locals {
+  may = {
+    publish = {
+      sid       = "PublishChanges"
+      actions   = ["kinesis:PutRecord", "kinesis:PutRecords"]
+      resources = [module.backbone.arn]
+      condition = null
+    }
+    read_pipelines = {
+      sid       = "ReadPipelines"
+      actions   = ["dynamodb:GetItem", "dynamodb:Query"]
+      resources = [module.state.tables.pipelines.arn]
+      condition = null
+    }
+    agree_on_lanes = {
+      sid       = "AgreeOnLanes"
+      actions   = ["dynamodb:UpdateItem"]
+      resources = [module.state.tables.pipelines.arn]
+      # Of the table of pipelines, no function writes anything else.
+      condition = { test = "ForAllValues:StringEquals", key = "dynamodb:LeadingKeys", values = ["lanes"] }
+    }
+    keep_ledger = {
+      sid       = "KeepTheLedger"
+      actions   = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+      resources = [module.state.tables.ledger.arn]
+      condition = null
+    }
+    keep_failures = {
+      sid       = "KeepFailuresAndCount"
+      actions   = ["dynamodb:UpdateItem"]
+      resources = [module.state.tables.failures.arn, module.state.tables.activity.arn]
+      condition = null
+    }
+    store_failures = {
+      sid       = "StoreLargeFailures"
+      actions   = ["s3:PutObject"]
+      resources = ["${module.state.bucket.arn}/failures/*"]
+      condition = null
+    }
+    check_in = {
+      sid       = "CheckInOversize"
+      actions   = ["s3:PutObject"]
+      resources = ["${module.state.bucket.arn}/oversize/*"]
+      condition = null
+    }
+    redeem = {
+      sid       = "RedeemOversize"
+      actions   = ["s3:GetObject"]
+      resources = ["${module.state.bucket.arn}/oversize/*"]
+      condition = null
+    }
+    read_given_up = {
+      sid       = "ReadWhatLambdaGaveUpOn"
+      actions   = ["s3:GetObject"]
+      resources = ["${module.state.bucket.arn}/aws/lambda/*"]
+      condition = null
+    }
+    # Without it S3 answers 403 for an object that is gone, and the function would try again for ever.
+    see_what_is_gone = {
+      sid       = "SeeWhatIsGone"
+      actions   = ["s3:ListBucket"]
+      resources = [module.state.bucket.arn]
+      condition = null
+    }
+  }
+
+  capture_may = [local.may.publish, local.may.agree_on_lanes, local.may.keep_failures, local.may.store_failures, local.may.check_in]
+
+  transform_may = [
+    local.may.read_pipelines, local.may.agree_on_lanes, local.may.keep_failures, local.may.store_failures,
+    local.may.check_in, local.may.redeem, local.may.see_what_is_gone,
+    # Not among the above, of which deliver takes too: the queues are made with it.
+    {
+      sid       = "SendDeliveries"
+      actions   = ["sqs:SendMessage"]
+      resources = [for destination in module.destination : destination.queue.arn]
+      condition = null
+    },
+  ]
+
+  collect_may = [local.may.keep_failures, local.may.store_failures, local.may.redeem, local.may.read_given_up, local.may.see_what_is_gone]
+
+  deliver_may = [
+    local.may.keep_ledger, local.may.agree_on_lanes, local.may.keep_failures, local.may.store_failures,
+    local.may.redeem, local.may.see_what_is_gone,
+  ]
+}
