@@ -1,20 +1,20 @@
 locals {
-  functions = concat(
-    [for capture in module.capture : capture.name],
-    [module.transform.name, module.collect_failures.name],
-    [for destination in module.destination : destination.function.name],
+  # All of them, by the name of what they do.
+  functions = merge(
+    module.capture,
+    { transform = module.transform, collect-failures = module.collect_failures },
+    { for name, destination in module.destination : "deliver-${name}" => destination.deliver },
   )
-  captures_and_transform = concat([for capture in module.capture : capture.name], [module.transform.name])
-  delivers               = { for name, destination in module.destination : name => destination.function.name }
+  stream_functions = concat([for capture in module.capture : capture.name], [module.transform.name])
 
   # A line of one of our own metrics for each function, or each destination.
   by_function = {
     for metric in ["Events", "Matched", "Filtered", "Failed"] :
-    metric => [for function in local.captures_and_transform : ["Freshet", metric, "function", function]]
+    metric => [for function in local.stream_functions : ["Freshet", metric, "function", function]]
   }
   by_destination = {
     for metric in ["Freshness", "Delivered", "Unchanged", "Superseded", "Failed", "Retried", "Unauthorised"] :
-    metric => [for name, function in local.delivers : ["Freshet", metric, "function", function, "destination", name]]
+    metric => [for name, destination in module.destination : ["Freshet", metric, "function", destination.deliver.name, "destination", name]]
   }
   queue_lines = {
     for metric in ["NumberOfMessagesSent", "ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"] :
@@ -36,10 +36,10 @@ locals {
     { title = "Retried and unauthorised", stat = "Sum", stacked = false, metrics = concat(local.by_destination.Retried, local.by_destination.Unauthorised) },
     {
       title   = "Behind their stream (ms)", stat = "Maximum", stacked = false,
-      metrics = [for function in local.captures_and_transform : ["AWS/Lambda", "IteratorAge", "FunctionName", function]]
+      metrics = [for function in local.stream_functions : ["AWS/Lambda", "IteratorAge", "FunctionName", function]]
     },
-    { title = "Cost: invocations", stat = "Sum", stacked = true, metrics = [for function in local.functions : ["AWS/Lambda", "Invocations", "FunctionName", function]] },
-    { title = "Cost: duration (ms)", stat = "Sum", stacked = true, metrics = [for function in local.functions : ["AWS/Lambda", "Duration", "FunctionName", function]] },
+    { title = "Cost: invocations", stat = "Sum", stacked = true, metrics = [for function in local.functions : ["AWS/Lambda", "Invocations", "FunctionName", function.name]] },
+    { title = "Cost: duration (ms)", stat = "Sum", stacked = true, metrics = [for function in local.functions : ["AWS/Lambda", "Duration", "FunctionName", function.name]] },
     {
       title   = "Cost: the backbone", stat = "Sum", stacked = false,
       metrics = [for metric in ["IncomingRecords", "IncomingBytes"] : ["AWS/Kinesis", metric, "StreamName", module.backbone.name]]
@@ -47,11 +47,10 @@ locals {
     { title = "Cost: messages", stat = "Sum", stacked = true, metrics = local.queue_lines.NumberOfMessagesSent },
     {
       title = "Cost: DynamoDB units", stat = "Sum", stacked = true,
-      metrics = flatten([
-        for table in module.state.tables : [
-          for metric in ["ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"] : [["AWS/DynamoDB", metric, "TableName", table.name]]
-        ]
-      ])
+      metrics = concat([
+        for table in module.state.tables :
+        [for metric in ["ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"] : ["AWS/DynamoDB", metric, "TableName", table.name]]
+      ]...)
     },
   ]
 }

@@ -21,7 +21,7 @@ output "freshet" {
         lanes           = local.lanes[name]
         queue_url       = module.destination[name].queue.url
         dead_letter_url = module.destination[name].dead_letter_queue.url
-        function        = module.destination[name].function.name
+        function        = module.destination[name].deliver.name
       }
     }
   }
@@ -58,15 +58,21 @@ output "uncollected_queue" {
 }
 
 output "functions" {
-  description = "Name, ARN and role of each function."
-  value = merge(
-    { for name, capture in module.capture : name => { name = capture.name, arn = capture.arn, role_arn = capture.role_arn } },
-    { for name, destination in module.destination : "deliver-${name}" => destination.function },
-    {
-      transform        = { name = module.transform.name, arn = module.transform.arn, role_arn = module.transform.role_arn }
-      collect-failures = { name = module.collect_failures.name, arn = module.collect_failures.arn, role_arn = module.collect_failures.role_arn }
-    },
-  )
+  description = "Of each function the name, ARN, role, the role's statements, and its event source mappings."
+  value = {
+    for name, function in local.functions : name => {
+      name = function.name, arn = function.arn, role_arn = function.role_arn, policy = function.policy, mappings = function.mappings
+    }
+  }
+}
+
+output "alarms" {
+  description = "The names of all alarms."
+  value = sort(concat(
+    flatten([for function in local.functions : function.alarms]),
+    flatten([for destination in module.destination : destination.alarms]),
+    module.uncollected_alarms.names,
+  ))
 }
 
 output "dashboard" {

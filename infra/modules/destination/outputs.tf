@@ -8,7 +8,12 @@ output "dead_letter_queue" {
   value       = { name = aws_sqs_queue.dead.name, url = aws_sqs_queue.dead.url, arn = aws_sqs_queue.dead.arn }
 }
 
-output "function" {
-  description = "deliver's name, ARN and role."
-  value       = { name = module.deliver.name, arn = module.deliver.arn, role_arn = module.deliver.role_arn }
+output "deliver" {
+  description = "The function that delivers: the outputs of its module."
+  value       = module.deliver
+}
+
+output "alarms" {
+  description = "The names of the queues' alarms."
+  value       = module.alarms.names
 }

@@ -12,3 +12,29 @@ output "role_arn" {
   description = "Its role's ARN: what a vendor's or a key's policy may have to name."
   value       = aws_iam_role.this.arn
 }
+
+output "policy" {
+  description = "The statements of its role, for a review."
+  value       = local.statements
+}
+
+output "mappings" {
+  description = "Its event source mappings. The keys of on-failure objects have the UUIDs."
+  value = {
+    for name, mapping in merge(aws_lambda_event_source_mapping.stream, aws_lambda_event_source_mapping.queue) : name => {
+      uuid           = mapping.uuid
+      from           = mapping.event_source_arn
+      window_seconds = mapping.maximum_batching_window_in_seconds
+    }
+  }
+}
+
+output "environment" {
+  description = "Its environment. No secret is in it."
+  value       = var.environment
+}
+
+output "alarms" {
+  description = "The names of its alarms."
+  value       = module.alarms.names
+}

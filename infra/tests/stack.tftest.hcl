@@ -1,0 +1,440 @@
+# The whole of a stack: what is made, and how its parts are joined.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+override_resource {
+  target = module.state.aws_dynamodb_table.this["pipelines"]
+  values = { arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/store-freshet-pipelines" }
+}
+
+override_resource {
+  target = module.state.aws_dynamodb_table.this["ledger"]
+  values = { arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/store-freshet-ledger" }
+}
+
+override_resource {
+  target = module.state.aws_dynamodb_table.this["failures"]
+  values = { arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/store-freshet-failures" }
+}
+
+override_resource {
+  target = module.state.aws_dynamodb_table.this["activity"]
+  values = { arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/store-freshet-activity" }
+}
+
+override_resource {
+  target = module.destination["crm"].aws_sqs_queue.this
+  values = { arn = "arn:aws:sqs:eu-central-1:123456789012:store-freshet-crm.fifo", url = "https://sqs/store-freshet-crm.fifo" }
+}
+
+override_resource {
+  target = module.destination["crm"].aws_sqs_queue.dead
+  values = { arn = "arn:aws:sqs:eu-central-1:123456789012:store-freshet-crm-dead.fifo", url = "https://sqs/store-freshet-crm-dead.fifo" }
+}
+
+override_resource {
+  target = module.destination["hook"].aws_sqs_queue.this
+  values = { arn = "arn:aws:sqs:eu-central-1:123456789012:store-freshet-hook.fifo", url = "https://sqs/store-freshet-hook.fifo" }
+}
+
+override_resource {
+  target = module.destination["hook"].aws_sqs_queue.dead
+  values = { arn = "arn:aws:sqs:eu-central-1:123456789012:store-freshet-hook-dead.fifo", url = "https://sqs/store-freshet-hook-dead.fifo" }
+}
+
+override_resource {
+  target = aws_sqs_queue.uncollected
+  values = { arn = "arn:aws:sqs:eu-central-1:123456789012:store-freshet-uncollected" }
+}
+
+variables {
+  packages = "./tests/packages"
+  name     = "store"
+  sources = {
+    customers = { dynamodb_stream_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/store-customers/stream/2026-01-01T00:00:00.000" }
+    orders = {
+      dynamodb_stream_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/store-orders/stream/2026-01-01T00:00:00.000"
+      epoch               = 7, filter = ["{\"eventName\":[\"INSERT\"]}"]
+    }
+    page_views = { kinesis_stream_arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/store-page-views", key = ["visitor_id"] }
+  }
+  destinations = {
+    crm = {
+      connector           = "hubspot", secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:crm-AbCdEf"
+      maximum_concurrency = 5
+    }
+    hook = { connector = "webhook", settings = { url = "https://a.example/hook" }, lanes = 1 }
+  }
+  permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
+  tags                     = { team = "data" }
+}
+
+run "made" {
+  assert {
+    condition = { for name, function in output.functions : name => function.name } == {
+      capture-dynamodb = "store-freshet-capture-dynamodb"
+      capture-kinesis  = "store-freshet-capture-kinesis"
+      collect-failures = "store-freshet-collect-failures"
+      deliver-crm      = "store-freshet-deliver-crm"
+      deliver-hook     = "store-freshet-deliver-hook"
+      transform        = "store-freshet-transform"
+    }
+    error_message = "There is a function for each kind of source and each destination, transform and collect-failures."
+  }
+
+  assert {
+    condition     = output.bucket.name == "store-freshet-123456789012-eu-central-1"
+    error_message = "The bucket's name has account and region, since buckets share one namespace."
+  }
+
+  assert {
+    condition     = output.changes.name == "store-freshet-changes" && output.dashboard == "store-freshet"
+    error_message = "The backbone and the dashboard have the stack's name."
+  }
+
+  assert {
+    condition     = local.stack.architecture == "arm64"
+    error_message = "arm64 is the default."
+  }
+
+  assert {
+    condition     = local.stack.permissions_boundary_arn == "arn:aws:iam::123456789012:policy/boundary"
+    error_message = "Every role has the boundary."
+  }
+
+  assert {
+    condition     = local.stack.tags == { team = "data", "freshet:stack" = "store" } && aws_sqs_queue.uncollected.tags == tomap(local.stack.tags)
+    error_message = "Everything has the user's tags and the stack's."
+  }
+
+  assert {
+    condition     = local.stack.log_retention_days == 30 && var.deletion_protection
+    error_message = "Logs have an end, and data is protected, where nothing else is said."
+  }
+
+  assert {
+    condition     = local.lanes == { crm = 20, hook = 1 }
+    error_message = "A queue has four lanes for each concurrent invocation, or as many as it was told."
+  }
+}
+
+run "joined" {
+  assert {
+    condition     = jsondecode(module.capture["capture-dynamodb"].environment["SOURCES"]) == { store-customers = { name = "customers" }, store-orders = { name = "orders", epoch = 7 } }
+    error_message = "capture-dynamodb knows its tables by name."
+  }
+
+  assert {
+    condition     = jsondecode(module.capture["capture-kinesis"].environment["SOURCES"]) == { store-page-views = { name = "page_views", key = ["visitor_id"] } }
+    error_message = "capture-kinesis knows its streams by name, and their keys."
+  }
+
+  assert {
+    condition     = { for name, mapping in module.capture["capture-dynamodb"].mappings : name => mapping.from } == { for name in ["customers", "orders"] : name => var.sources[name].dynamodb_stream_arn }
+    error_message = "Each table's stream invokes capture-dynamodb."
+  }
+
+  assert {
+    condition     = local.captures.capture-dynamodb.mappings.orders.filter == tolist(["{\"eventName\":[\"INSERT\"]}"])
+    error_message = "A source's filter reaches its mapping."
+  }
+
+  assert {
+    condition     = alltrue(flatten([for capture in module.capture : [for mapping in capture.mappings : mapping.window_seconds == 0]]))
+    error_message = "The captures do not wait."
+  }
+
+  assert {
+    condition     = jsonencode([for mapping in module.transform.mappings : [mapping.from, mapping.window_seconds]]) == jsonencode([["arn:aws:kinesis:eu-central-1:123456789012:stream/changes", 1]])
+    error_message = "transform reads the backbone, and gathers for a second."
+  }
+
+  assert {
+    condition     = jsondecode(module.transform.environment["SOURCES"]) == ["customers", "orders", "page_views"]
+    error_message = "transform knows the sources' names."
+  }
+
+  assert {
+    condition = jsondecode(module.transform.environment["DESTINATIONS"]) == {
+      crm  = { connector = "hubspot", queue_url = "https://sqs/store-freshet-crm.fifo", lanes = 20 }
+      hook = { connector = "webhook", queue_url = "https://sqs/store-freshet-hook.fifo", lanes = 1 }
+    }
+    error_message = "transform knows each destination's connector, queue and lanes."
+  }
+
+  assert {
+    condition = local.environment == {
+      ACTIVITY_TABLE  = "store-freshet-activity"
+      CHANGES_LANES   = "16"
+      CHANGES_STREAM  = "store-freshet-changes"
+      FAILURES_TABLE  = "store-freshet-failures"
+      LEDGER_TABLE    = "store-freshet-ledger"
+      OVERSIZE_BUCKET = "store-freshet-123456789012-eu-central-1"
+      PIPELINES_TABLE = "store-freshet-pipelines"
+    }
+    error_message = "Every function knows the stack's parts by the names that the local stack gives them."
+  }
+
+  assert {
+    condition = jsondecode(module.collect_failures.environment["DEAD_LETTER_QUEUES"]) == {
+      "arn:aws:sqs:eu-central-1:123456789012:store-freshet-crm-dead.fifo" = "crm", "arn:aws:sqs:eu-central-1:123456789012:store-freshet-hook-dead.fifo" = "hook"
+    }
+    error_message = "collect-failures knows each dead-letter queue's destination."
+  }
+
+  assert {
+    condition = { for name, mapping in module.collect_failures.mappings : name => mapping.from } == {
+      crm = "arn:aws:sqs:eu-central-1:123456789012:store-freshet-crm-dead.fifo", hook = "arn:aws:sqs:eu-central-1:123456789012:store-freshet-hook-dead.fifo"
+    }
+    error_message = "Dead letters invoke collect-failures."
+  }
+
+  assert {
+    condition = [for function in aws_s3_bucket_notification.given_up.lambda_function : [tolist(function.events), function.filter_prefix, function.lambda_function_arn]] == [
+      [tolist(["s3:ObjectCreated:*"]), "aws/lambda/", module.collect_failures.arn]
+    ]
+    error_message = "What Lambda gives up on invokes collect-failures."
+  }
+
+  assert {
+    condition = jsonencode([
+      aws_lambda_permission.bucket.principal, aws_lambda_permission.bucket.source_arn, aws_lambda_permission.bucket.source_account,
+    ]) == jsonencode(["s3.amazonaws.com", "arn:aws:s3:::the-bucket", "123456789012"])
+    error_message = "Only the stack's own bucket, in its own account, may invoke collect-failures."
+  }
+
+  assert {
+    condition     = aws_sqs_queue.uncollected.message_retention_seconds == 14 * 24 * 60 * 60 && aws_sqs_queue.uncollected.sqs_managed_sse_enabled
+    error_message = "Notifications that were in vain are kept for fourteen days, encrypted."
+  }
+
+  assert {
+    condition = jsondecode(aws_sqs_queue_policy.uncollected.policy).Statement == [{
+      Sid       = "TlsOnly", Effect = "Deny", Principal = "*", Action = "sqs:*"
+      Resource  = "arn:aws:sqs:eu-central-1:123456789012:store-freshet-uncollected"
+      Condition = { Bool = { "aws:SecureTransport" = "false" } }
+    }]
+    error_message = "That queue takes nothing without TLS."
+  }
+}
+
+run "told" {
+  assert {
+    condition = jsonencode(output.freshet) == jsonencode({
+      name             = "store"
+      region           = "eu-central-1"
+      pipelines_table  = "store-freshet-pipelines"
+      ledger_table     = "store-freshet-ledger"
+      failures_table   = "store-freshet-failures"
+      activity_table   = "store-freshet-activity"
+      bucket           = "store-freshet-123456789012-eu-central-1"
+      changes_stream   = "store-freshet-changes"
+      changes_lanes    = 16
+      sources          = { customers = { kind = "dynamodb" }, orders = { kind = "dynamodb" }, page_views = { kind = "kinesis" } }
+      collect_failures = "store-freshet-collect-failures"
+      transform        = "store-freshet-transform"
+      captures         = { capture-dynamodb = "store-freshet-capture-dynamodb", capture-kinesis = "store-freshet-capture-kinesis" }
+      destinations = {
+        crm = {
+          connector       = "hubspot", settings = {}, lanes = 20, queue_url = "https://sqs/store-freshet-crm.fifo"
+          dead_letter_url = "https://sqs/store-freshet-crm-dead.fifo", function = "store-freshet-deliver-crm"
+        }
+        hook = {
+          connector       = "webhook", settings = { url = "https://a.example/hook" }, lanes = 1, queue_url = "https://sqs/store-freshet-hook.fifo"
+          dead_letter_url = "https://sqs/store-freshet-hook-dead.fifo", function = "store-freshet-deliver-hook"
+        }
+      }
+    })
+    error_message = "The freshet command is told all that it needs."
+  }
+
+  assert {
+    condition = toset(output.alarms) == toset(concat(
+      flatten([for function in output.functions : [for alarm in ["errors", "throttles", "failures"] : "${function.name}-${alarm}"]]),
+      [for function in ["capture-dynamodb", "capture-kinesis", "transform"] : "store-freshet-${function}-iterator-age"],
+      flatten([for destination in ["crm", "hook"] : [for alarm in ["waiting", "expiring", "dead-letters", "unauthorised"] : "store-freshet-${destination}-${alarm}"]]),
+      ["store-freshet-uncollected"],
+    ))
+    error_message = "Every function, every stream and every destination has its alarms."
+  }
+
+  assert {
+    condition = alltrue([
+      for metric in ["Freshness", "Events", "Matched", "Filtered", "Delivered", "Unchanged", "Superseded", "Failed", "Retried", "Unauthorised",
+        "IteratorAge", "ApproximateAgeOfOldestMessage", "Invocations", "Duration", "IncomingRecords", "IncomingBytes", "NumberOfMessagesSent",
+      "ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"] :
+      anytrue([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : anytrue([for line in widget.properties.metrics : line[1] == metric])])
+    ])
+    error_message = "The dashboard shows freshness, throughput, failures and what costs money."
+  }
+
+  assert {
+    condition = alltrue([
+      for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : alltrue([
+        for line in widget.properties.metrics : length(line) == (contains(["Freshness", "Delivered", "Unchanged", "Superseded", "Retried", "Unauthorised"], line[1]) || startswith(line[3], "store-freshet-deliver-") && line[0] == "Freshet" ? 6 : 4)
+      ])
+    ])
+    error_message = "Metrics are by function, and deliver's by function and destination."
+  }
+}
+
+run "permitted" {
+  assert {
+    condition = jsonencode({
+      for name, function in output.functions : name => { for statement in function.policy : statement.Sid => statement.Action }
+      }) == jsonencode({
+      capture-dynamodb = {
+        WriteOwnLog              = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        ReadTableStreams         = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"]
+        StoreWhatLambdaGivesUpOn = ["s3:PutObject"]
+        FindTheBucket            = ["s3:ListBucket"]
+        PublishChanges           = ["kinesis:PutRecord", "kinesis:PutRecords"]
+        AgreeOnLanes             = ["dynamodb:UpdateItem"]
+        KeepFailuresAndCount     = ["dynamodb:UpdateItem"]
+        StoreLargeFailures       = ["s3:PutObject"]
+        CheckInOversize          = ["s3:PutObject"]
+      }
+      capture-kinesis = {
+        WriteOwnLog              = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        ReadStreams              = ["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"]
+        StoreWhatLambdaGivesUpOn = ["s3:PutObject"]
+        FindTheBucket            = ["s3:ListBucket"]
+        PublishChanges           = ["kinesis:PutRecord", "kinesis:PutRecords"]
+        AgreeOnLanes             = ["dynamodb:UpdateItem"]
+        KeepFailuresAndCount     = ["dynamodb:UpdateItem"]
+        StoreLargeFailures       = ["s3:PutObject"]
+        CheckInOversize          = ["s3:PutObject"]
+      }
+      transform = {
+        WriteOwnLog              = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        ReadStreams              = ["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"]
+        StoreWhatLambdaGivesUpOn = ["s3:PutObject"]
+        FindTheBucket            = ["s3:ListBucket"]
+        ReadPipelines            = ["dynamodb:GetItem", "dynamodb:Query"]
+        AgreeOnLanes             = ["dynamodb:UpdateItem"]
+        KeepFailuresAndCount     = ["dynamodb:UpdateItem"]
+        StoreLargeFailures       = ["s3:PutObject"]
+        CheckInOversize          = ["s3:PutObject"]
+        RedeemOversize           = ["s3:GetObject"]
+        SeeWhatIsGone            = ["s3:ListBucket"]
+        SendDeliveries           = ["sqs:SendMessage"]
+      }
+      collect-failures = {
+        WriteOwnLog            = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        ReceiveMessages        = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+        KeepWhatWasNotInvoked  = ["sqs:SendMessage"]
+        KeepFailuresAndCount   = ["dynamodb:UpdateItem"]
+        StoreLargeFailures     = ["s3:PutObject"]
+        RedeemOversize         = ["s3:GetObject"]
+        ReadWhatLambdaGaveUpOn = ["s3:GetObject"]
+        SeeWhatIsGone          = ["s3:ListBucket"]
+      }
+      deliver-crm = {
+        WriteOwnLog          = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        ReceiveMessages      = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+        KeepTheLedger        = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+        AgreeOnLanes         = ["dynamodb:UpdateItem"]
+        KeepFailuresAndCount = ["dynamodb:UpdateItem"]
+        StoreLargeFailures   = ["s3:PutObject"]
+        RedeemOversize       = ["s3:GetObject"]
+        SeeWhatIsGone        = ["s3:ListBucket"]
+        PutMessagesOff       = ["sqs:ChangeMessageVisibility"]
+        ReadTheSecret        = ["secretsmanager:GetSecretValue"]
+      }
+      deliver-hook = {
+        WriteOwnLog          = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        ReceiveMessages      = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+        KeepTheLedger        = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+        AgreeOnLanes         = ["dynamodb:UpdateItem"]
+        KeepFailuresAndCount = ["dynamodb:UpdateItem"]
+        StoreLargeFailures   = ["s3:PutObject"]
+        RedeemOversize       = ["s3:GetObject"]
+        SeeWhatIsGone        = ["s3:ListBucket"]
+        PutMessagesOff       = ["sqs:ChangeMessageVisibility"]
+      }
+    })
+    error_message = "Each function may do what its code and its mappings do, action by action, and nothing else."
+  }
+
+  assert {
+    condition     = alltrue(flatten([for function in output.functions : [for statement in function.policy : [for action in statement.Action : !strcontains(action, "*")]]]))
+    error_message = "No action of any role has a wildcard."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for function in output.functions : [for statement in function.policy : [for resource in statement.Resource : can(regex("^arn:[^*]+([/:]\\*)?$", resource))]]
+    ]))
+    error_message = "No resource of any role has a wildcard, but after a prefix of its own."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for function in output.functions : [
+        for statement in function.policy : jsonencode(statement.Condition) == jsonencode({ "ForAllValues:StringEquals" = { "dynamodb:LeadingKeys" = ["lanes"] } })
+        if statement.Sid == "AgreeOnLanes"
+      ]
+    ]))
+    error_message = "Of the table of pipelines a function writes counts of lanes, and no pipeline."
+  }
+
+  assert {
+    condition = {
+      for statement in output.functions["deliver-crm"].policy : statement.Sid => join(" ", statement.Resource)
+      if contains(["KeepTheLedger", "AgreeOnLanes", "KeepFailuresAndCount", "ReadTheSecret", "PutMessagesOff", "ReceiveMessages", "StoreLargeFailures", "RedeemOversize"], statement.Sid)
+      } == {
+      KeepTheLedger        = "arn:aws:dynamodb:eu-central-1:123456789012:table/store-freshet-ledger"
+      AgreeOnLanes         = "arn:aws:dynamodb:eu-central-1:123456789012:table/store-freshet-pipelines"
+      KeepFailuresAndCount = "arn:aws:dynamodb:eu-central-1:123456789012:table/store-freshet-failures arn:aws:dynamodb:eu-central-1:123456789012:table/store-freshet-activity"
+      ReadTheSecret        = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:crm-AbCdEf"
+      PutMessagesOff       = "arn:aws:sqs:eu-central-1:123456789012:store-freshet-crm.fifo"
+      ReceiveMessages      = "arn:aws:sqs:eu-central-1:123456789012:store-freshet-crm.fifo"
+      StoreLargeFailures   = "arn:aws:s3:::the-bucket/failures/*"
+      RedeemOversize       = "arn:aws:s3:::the-bucket/oversize/*"
+    }
+    error_message = "deliver may touch its own queue and secret, and the stack's tables."
+  }
+
+  assert {
+    condition = toset(flatten([for statement in output.functions.transform.policy : statement.Resource if statement.Sid == "SendDeliveries"])) == toset([
+      "arn:aws:sqs:eu-central-1:123456789012:store-freshet-crm.fifo", "arn:aws:sqs:eu-central-1:123456789012:store-freshet-hook.fifo"
+    ])
+    error_message = "transform may write to the destinations' queues."
+  }
+}
+
+run "tables_only" {
+  variables {
+    sources = { customers = { dynamodb_stream_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/c/stream/2026" } }
+  }
+
+  assert {
+    condition     = keys(module.capture) == ["capture-dynamodb"]
+    error_message = "A stack without streams has no capture-kinesis, whose list of sources would be empty."
+  }
+}
+
+run "other_architecture_and_key" {
+  variables {
+    architecture        = "x86_64"
+    deletion_protection = false
+    kms_key_arn         = "arn:aws:kms:eu-central-1:123456789012:key/ours"
+  }
+
+  assert {
+    condition     = local.stack.architecture == "x86_64" && local.stack.kms_key_arn == "arn:aws:kms:eu-central-1:123456789012:key/ours"
+    error_message = "Architecture and key reach every function."
+  }
+
+  assert {
+    condition     = alltrue([for function in output.functions : contains([for statement in function.policy : statement.Sid], "UseTheKey")])
+    error_message = "Every role may use the key."
+  }
+
+  assert {
+    condition     = aws_sqs_queue.uncollected.kms_master_key_id == "arn:aws:kms:eu-central-1:123456789012:key/ours"
+    error_message = "The queue of notifications that were in vain is encrypted with the key."
+  }
+}
