@@ -39,7 +39,7 @@ variable "backbone" {
 
   validation {
     condition     = var.backbone.lanes <= 4000 && floor(var.backbone.lanes) == var.backbone.lanes
-    error_message = "backbone.lanes is ${var.backbone.lanes}; a stack has whole lanes, at most 4000"
+    error_message = "backbone.lanes is ${var.backbone.lanes}; it is a whole number, at most 4000"
   }
 
   validation {

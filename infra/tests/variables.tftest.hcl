@@ -59,7 +59,7 @@ run "no_lanes" {
   expect_failures = [var.backbone]
 }
 
-# says: backbone.lanes is 5000; a stream has whole lanes, at most 4000
+# says: backbone.lanes is 5000; it is a whole number, at most 4000
 run "too_many_lanes" {
   command = plan
 

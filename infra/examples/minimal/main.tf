@@ -27,6 +27,10 @@ resource "aws_dynamodb_table" "customers" {
     name = "customer_id"
     type = "S"
   }
+
+  point_in_time_recovery {
+    enabled = true
+  }
 }
 
 # Put its value in with `aws secretsmanager put-secret-value`, so that it stands in no file and no state.
