@@ -256,7 +256,7 @@ variable "destinations" {
     ])
     error_message = join("\n", [
       for name, destination in var.destinations :
-      "destinations.${name}.rate_limit is ${destination.rate_limit.requests} requests in ${destination.rate_limit.seconds} seconds; both are above zero: to stop a destination, pause its pipelines"
+      "destinations.${name}.rate_limit is ${destination.rate_limit.requests} requests in ${destination.rate_limit.seconds} seconds; both have to be above zero: write how many the vendor may get, or leave rate_limit out"
       if destination.rate_limit != null && !try(destination.rate_limit.requests > 0 && destination.rate_limit.seconds > 0, false)
     ])
   }

@@ -302,7 +302,7 @@ run "no_lanes_of_a_queue" {
   expect_failures = [var.destinations]
 }
 
-# says: destinations.hook.rate_limit is 0 requests in 10 seconds; both are above zero: to stop a destination, pause its pipelines
+# says: destinations.hook.rate_limit is 0 requests in 10 seconds; both have to be above zero: write how many the vendor may get, or leave rate_limit out
 run "a_rate_of_zero" {
   command = plan
 

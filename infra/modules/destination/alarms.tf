@@ -17,7 +17,7 @@ module "alarms" {
       evaluation_periods = 1
     }
     expiring = {
-      description        = "A delivery to ${var.name} has waited for ten days, and its queue keeps it for fourteen: mend the destination within four days, or discard what waits. After that deliveries are lost."
+      description        = "A delivery to ${var.name} has waited for ten days, and its queue keeps it for fourteen: mend the destination within four days. After that deliveries are lost."
       namespace          = "AWS/SQS"
       metric             = "ApproximateAgeOfOldestMessage"
       dimensions         = { QueueName = aws_sqs_queue.this.name }
