@@ -13,7 +13,7 @@ locals {
     metric => [for function in local.stream_functions : ["Freshet", metric, "function", function]]
   }
   by_destination = {
-    for metric in ["Freshness", "Delivered", "Unchanged", "Superseded", "Failed", "Retried", "Unauthorised"] :
+    for metric in ["Freshness", "Delivered", "Unchanged", "Superseded", "Failed", "Retried", "Throttled", "Unauthorised"] :
     metric => [for name, destination in module.destination : ["Freshet", metric, "function", destination.deliver.name, "destination", name]]
   }
   queue_lines = {
@@ -33,7 +33,10 @@ locals {
       title   = "Failed", stat = "Sum", stacked = true,
       metrics = concat(local.by_function.Failed, [["Freshet", "Failed", "function", module.collect_failures.name]], local.by_destination.Failed)
     },
-    { title = "Retried and unauthorised", stat = "Sum", stacked = false, metrics = concat(local.by_destination.Retried, local.by_destination.Unauthorised) },
+    {
+      title   = "Retried, throttled and unauthorised", stat = "Sum", stacked = false,
+      metrics = concat(local.by_destination.Retried, local.by_destination.Throttled, local.by_destination.Unauthorised)
+    },
     {
       title   = "Behind their stream (ms)", stat = "Maximum", stacked = false,
       metrics = [for function in local.stream_functions : ["AWS/Lambda", "IteratorAge", "FunctionName", function]]

@@ -18,7 +18,7 @@ locals {
       sid       = "AgreeOnLanes"
       actions   = ["dynamodb:UpdateItem"]
       resources = [module.state.tables.pipelines.arn]
-      # Of the table of pipelines, no function writes anything else.
+      # Of the table of pipelines no function writes anything else. Captures ask for the backbone, transform for the queues.
       condition = { test = "ForAllValues:StringEquals", key = "dynamodb:LeadingKeys", values = ["lanes"] }
     }
     keep_ledger = {
@@ -83,7 +83,6 @@ locals {
   collect_may = [local.may.keep_failures, local.may.store_failures, local.may.redeem, local.may.read_given_up, local.may.see_what_is_gone]
 
   deliver_may = [
-    local.may.keep_ledger, local.may.agree_on_lanes, local.may.keep_failures, local.may.store_failures,
-    local.may.redeem, local.may.see_what_is_gone,
+    local.may.keep_ledger, local.may.keep_failures, local.may.store_failures, local.may.redeem, local.may.see_what_is_gone,
   ]
 }

@@ -1,12 +1,21 @@
 # What a stack consists of. Most messages below are word for word those of the local stack
 # (infra/local/src/stack/variables.rs), so that a mistake reads the same in both.
 
+locals {
+  patterns = {
+    name         = "^[a-z][a-z0-9_-]{0,31}$"
+    table_stream = "^arn:[^:]+:dynamodb:[^:]+:\\d{12}:table/[^/]+/stream/.+$"
+    stream       = "^arn:[^:]+:kinesis:[^:]+:\\d{12}:stream/[^/]+$"
+    secret       = "^arn:[^:]+:secretsmanager:[^:]+:\\d{12}:secret:[^*]+$"
+  }
+}
+
 variable "name" {
   description = "The stack's name: the prefix of everything that is made. Unique in the account, since IAM roles are global."
   type        = string
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9_-]{0,31}$", var.name))
+    condition     = can(regex(local.patterns.name, var.name))
     error_message = "name: the name \"${var.name}\" has to be of lower-case letters, digits, dashes and underscores, beginning with a letter, at most 32"
   }
 
@@ -71,11 +80,11 @@ variable "sources" {
   }
 
   validation {
-    condition = alltrue([for name in keys(var.sources) : can(regex("^[a-z][a-z0-9_-]{0,31}$", name))])
+    condition = alltrue([for name in keys(var.sources) : can(regex(local.patterns.name, name))])
     error_message = join("\n", [
       for name in keys(var.sources) :
       "sources.${name}: the name \"${name}\" has to be of lower-case letters, digits, dashes and underscores, beginning with a letter, at most 32"
-      if !can(regex("^[a-z][a-z0-9_-]{0,31}$", name))
+      if !can(regex(local.patterns.name, name))
     ])
   }
 
@@ -90,24 +99,24 @@ variable "sources" {
   validation {
     condition = alltrue([
       for source in values(var.sources) :
-      source.dynamodb_stream_arn == null || can(regex("^arn:[^:]+:dynamodb:[^:]+:\\d{12}:table/[^/]+/stream/.+$", source.dynamodb_stream_arn))
+      source.dynamodb_stream_arn == null || can(regex(local.patterns.table_stream, source.dynamodb_stream_arn))
     ])
     error_message = join("\n", [
       for name, source in var.sources :
       "sources.${name}: dynamodb_stream_arn is \"${source.dynamodb_stream_arn}\", which is no ARN of a table's stream; it looks like arn:aws:dynamodb:<region>:<account>:table/<table>/stream/<label>: see the table's \"Exports and streams\", or its attribute stream_arn in Terraform"
-      if source.dynamodb_stream_arn != null && !can(regex("^arn:[^:]+:dynamodb:[^:]+:\\d{12}:table/[^/]+/stream/.+$", source.dynamodb_stream_arn))
+      if source.dynamodb_stream_arn != null && !can(regex(local.patterns.table_stream, source.dynamodb_stream_arn))
     ])
   }
 
   validation {
     condition = alltrue([
       for source in values(var.sources) :
-      source.kinesis_stream_arn == null || can(regex("^arn:[^:]+:kinesis:[^:]+:\\d{12}:stream/[^/]+$", source.kinesis_stream_arn))
+      source.kinesis_stream_arn == null || can(regex(local.patterns.stream, source.kinesis_stream_arn))
     ])
     error_message = join("\n", [
       for name, source in var.sources :
       "sources.${name}: kinesis_stream_arn is \"${source.kinesis_stream_arn}\", which is no ARN of a Kinesis stream; it looks like arn:aws:kinesis:<region>:<account>:stream/<name>"
-      if source.kinesis_stream_arn != null && !can(regex("^arn:[^:]+:kinesis:[^:]+:\\d{12}:stream/[^/]+$", source.kinesis_stream_arn))
+      if source.kinesis_stream_arn != null && !can(regex(local.patterns.stream, source.kinesis_stream_arn))
     ])
   }
 
@@ -167,11 +176,11 @@ variable "destinations" {
   nullable = false
 
   validation {
-    condition = alltrue([for name in keys(var.destinations) : can(regex("^[a-z][a-z0-9_-]{0,31}$", name))])
+    condition = alltrue([for name in keys(var.destinations) : can(regex(local.patterns.name, name))])
     error_message = join("\n", [
       for name in keys(var.destinations) :
       "destinations.${name}: the name \"${name}\" has to be of lower-case letters, digits, dashes and underscores, beginning with a letter, at most 32"
-      if !can(regex("^[a-z][a-z0-9_-]{0,31}$", name))
+      if !can(regex(local.patterns.name, name))
     ])
   }
 
@@ -216,13 +225,13 @@ variable "destinations" {
   validation {
     condition = alltrue([
       for destination in values(var.destinations) :
-      destination.secret_arn == null || can(regex("^arn:[^:]+:secretsmanager:[^:]+:\\d{12}:secret:[^*]+$", destination.secret_arn))
+      destination.secret_arn == null || can(regex(local.patterns.secret, destination.secret_arn))
     ])
     # The value is not repeated: it may be the secret itself.
     error_message = join("\n", [
       for name, destination in var.destinations :
       "destinations.${name}.secret_arn is no ARN of a secret; it looks like arn:aws:secretsmanager:<region>:<account>:secret:<name>, and the secret itself never stands here"
-      if destination.secret_arn != null && !can(regex("^arn:[^:]+:secretsmanager:[^:]+:\\d{12}:secret:[^*]+$", destination.secret_arn))
+      if destination.secret_arn != null && !can(regex(local.patterns.secret, destination.secret_arn))
     ])
   }
 

@@ -116,6 +116,16 @@ run "queues" {
     condition     = toset(output.alarms) == toset([for alarm in ["waiting", "expiring", "dead-letters", "unauthorised"] : "store-freshet-hook-${alarm}"])
     error_message = "A destination has alarms for waiting, expiring and dead deliveries, and for refused credentials."
   }
+
+  assert {
+    condition = { for name, alarm in local.alarms : name => jsonencode([alarm.namespace, alarm.metric, alarm.statistic, alarm.threshold, alarm.dimensions]) } == {
+      waiting      = jsonencode(["AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", 15 * 60, { QueueName = "store-freshet-hook.fifo" }])
+      expiring     = jsonencode(["AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", 10 * 24 * 60 * 60, { QueueName = "store-freshet-hook.fifo" }])
+      dead-letters = jsonencode(["AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", 0, { QueueName = "store-freshet-hook-dead.fifo" }])
+      unauthorised = jsonencode(["Freshet", "Unauthorised", "Sum", 0, { destination = "hook", function = "store-freshet-deliver-hook" }])
+    }
+    error_message = "The alarms watch the destination's own queues and metrics."
+  }
 }
 
 run "deliver" {

@@ -190,7 +190,7 @@ run "streams" {
         resources = ["arn:aws:dynamodb:eu-central-1:123456789012:table/c/stream/2026"]
       }
       ReadStreams = {
-        actions   = ["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"]
+        actions   = ["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards", "kinesis:ListStreams"]
         resources = ["arn:aws:kinesis:eu-central-1:123456789012:stream/views"]
       }
       ReadEncryptedSources     = { actions = ["kms:Decrypt"], resources = ["arn:aws:kms:eu-central-1:123456789012:key/theirs"] }

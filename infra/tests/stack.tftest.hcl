@@ -262,7 +262,7 @@ run "told" {
 
   assert {
     condition = alltrue([
-      for metric in ["Freshness", "Events", "Matched", "Filtered", "Delivered", "Unchanged", "Superseded", "Failed", "Retried", "Unauthorised",
+      for metric in ["Freshness", "Events", "Matched", "Filtered", "Delivered", "Unchanged", "Superseded", "Failed", "Retried", "Throttled", "Unauthorised",
         "IteratorAge", "ApproximateAgeOfOldestMessage", "Invocations", "Duration", "IncomingRecords", "IncomingBytes", "NumberOfMessagesSent",
       "ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"] :
       anytrue([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : anytrue([for line in widget.properties.metrics : line[1] == metric])])
@@ -273,7 +273,7 @@ run "told" {
   assert {
     condition = alltrue([
       for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : alltrue([
-        for line in widget.properties.metrics : length(line) == (contains(["Freshness", "Delivered", "Unchanged", "Superseded", "Retried", "Unauthorised"], line[1]) || startswith(line[3], "store-freshet-deliver-") && line[0] == "Freshet" ? 6 : 4)
+        for line in widget.properties.metrics : length(line) == (contains(["Freshness", "Delivered", "Unchanged", "Superseded", "Retried", "Throttled", "Unauthorised"], line[1]) || startswith(line[3], "store-freshet-deliver-") && line[0] == "Freshet" ? 6 : 4)
       ])
     ])
     error_message = "Metrics are by function, and deliver's by function and destination."
@@ -298,7 +298,7 @@ run "permitted" {
       }
       capture-kinesis = {
         WriteOwnLog              = ["logs:CreateLogStream", "logs:PutLogEvents"]
-        ReadStreams              = ["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"]
+        ReadStreams              = ["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards", "kinesis:ListStreams"]
         StoreWhatLambdaGivesUpOn = ["s3:PutObject"]
         FindTheBucket            = ["s3:ListBucket"]
         PublishChanges           = ["kinesis:PutRecord", "kinesis:PutRecords"]
@@ -309,7 +309,7 @@ run "permitted" {
       }
       transform = {
         WriteOwnLog              = ["logs:CreateLogStream", "logs:PutLogEvents"]
-        ReadStreams              = ["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"]
+        ReadStreams              = ["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards", "kinesis:ListStreams"]
         StoreWhatLambdaGivesUpOn = ["s3:PutObject"]
         FindTheBucket            = ["s3:ListBucket"]
         ReadPipelines            = ["dynamodb:GetItem", "dynamodb:Query"]
@@ -335,7 +335,6 @@ run "permitted" {
         WriteOwnLog          = ["logs:CreateLogStream", "logs:PutLogEvents"]
         ReceiveMessages      = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
         KeepTheLedger        = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
-        AgreeOnLanes         = ["dynamodb:UpdateItem"]
         KeepFailuresAndCount = ["dynamodb:UpdateItem"]
         StoreLargeFailures   = ["s3:PutObject"]
         RedeemOversize       = ["s3:GetObject"]
@@ -347,7 +346,6 @@ run "permitted" {
         WriteOwnLog          = ["logs:CreateLogStream", "logs:PutLogEvents"]
         ReceiveMessages      = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
         KeepTheLedger        = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
-        AgreeOnLanes         = ["dynamodb:UpdateItem"]
         KeepFailuresAndCount = ["dynamodb:UpdateItem"]
         StoreLargeFailures   = ["s3:PutObject"]
         RedeemOversize       = ["s3:GetObject"]
@@ -383,10 +381,9 @@ run "permitted" {
   assert {
     condition = {
       for statement in output.functions["deliver-crm"].policy : statement.Sid => join(" ", statement.Resource)
-      if contains(["KeepTheLedger", "AgreeOnLanes", "KeepFailuresAndCount", "ReadTheSecret", "PutMessagesOff", "ReceiveMessages", "StoreLargeFailures", "RedeemOversize"], statement.Sid)
+      if contains(["KeepTheLedger", "KeepFailuresAndCount", "ReadTheSecret", "PutMessagesOff", "ReceiveMessages", "StoreLargeFailures", "RedeemOversize"], statement.Sid)
       } == {
       KeepTheLedger        = "arn:aws:dynamodb:eu-central-1:123456789012:table/store-freshet-ledger"
-      AgreeOnLanes         = "arn:aws:dynamodb:eu-central-1:123456789012:table/store-freshet-pipelines"
       KeepFailuresAndCount = "arn:aws:dynamodb:eu-central-1:123456789012:table/store-freshet-failures arn:aws:dynamodb:eu-central-1:123456789012:table/store-freshet-activity"
       ReadTheSecret        = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:crm-AbCdEf"
       PutMessagesOff       = "arn:aws:sqs:eu-central-1:123456789012:store-freshet-crm.fifo"

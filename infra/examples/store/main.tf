@@ -22,8 +22,11 @@ provider "aws" {
 module "freshet" {
   source = "../../"
 
-  name         = var.name
-  backbone     = var.backbone
-  sources      = var.sources
-  destinations = var.destinations
+  name                = var.name
+  backbone            = var.backbone
+  sources             = var.sources
+  destinations        = var.destinations
+  architecture        = var.architecture
+  packages            = var.packages
+  deletion_protection = var.deletion_protection
 }

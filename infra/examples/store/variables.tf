@@ -45,3 +45,21 @@ variable "destinations" {
     rate_limit          = optional(object({ requests = number, seconds = number }))
   }))
 }
+
+variable "architecture" {
+  description = "The functions' processor."
+  type        = string
+  default     = "arm64"
+}
+
+variable "packages" {
+  description = "The folder with the functions' zips, if not where `make package` puts them."
+  type        = string
+  default     = null
+}
+
+variable "deletion_protection" {
+  description = "Off for a stack to try things with."
+  type        = bool
+  default     = true
+}

@@ -1,10 +1,4 @@
-module "alarms" {
-  source = "../alarms"
-
-  prefix    = "${var.prefix}-${var.name}"
-  topic_arn = var.stack.alarm_topic_arn
-  tags      = var.stack.tags
-
+locals {
   alarms = {
     waiting = {
       description        = "A delivery to ${var.name} has waited for more than 15 minutes: the vendor is down, slow or throttling, or the function fails. It stays in order and is tried again; `freshet status` and the log of ${local.function_name} say why."
@@ -47,4 +41,13 @@ module "alarms" {
       evaluation_periods = 1
     }
   }
+}
+
+module "alarms" {
+  source = "../alarms"
+
+  prefix    = "${var.prefix}-${var.name}"
+  alarms    = local.alarms
+  topic_arn = var.stack.alarm_topic_arn
+  tags      = var.stack.tags
 }

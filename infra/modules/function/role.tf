@@ -18,14 +18,14 @@ locals {
   mappings = [
     {
       sid = "ReadTableStreams"
-      # Lambda refuses the mapping without ListStreams; it is enough for the stream itself.
+      # Lambda's documentation asks for ListStreams; AWS's own examples give it on the stream itself, here and below.
       actions   = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"]
       resources = local.table_arns
       condition = null
     },
     {
       sid       = "ReadStreams"
-      actions   = ["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"]
+      actions   = ["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards", "kinesis:ListStreams"]
       resources = local.shard_arns
       condition = null
     },
