@@ -23,23 +23,23 @@ module "backbone" {
   tags            = local.tags
 }
 
+# Both are made, whatever the sources are: which kind a source is may be known only when its table or stream is made.
 locals {
   captures = {
     capture-dynamodb = {
       description = "Turns the changes of DynamoDB tables into change events."
+      arns        = [for source in local.tables : source.dynamodb_stream_arn]
+      key_arns    = [for source in local.tables : source.kms_key_arn if source.kms_key_arn != null]
       sources = {
         for name, source in local.tables : regex(":table/([^/]+)", source.dynamodb_stream_arn)[0] => merge(
           { name = name }, source.epoch == null ? {} : { epoch = source.epoch },
         )
       }
-      mappings = {
-        for name, source in local.tables : name => {
-          arn = source.dynamodb_stream_arn, window_seconds = 0, filter = source.filter, kms_key_arn = source.kms_key_arn
-        }
-      }
     }
     capture-kinesis = {
       description = "Turns the events of Kinesis streams into change events."
+      arns        = [for source in local.streams : source.kinesis_stream_arn]
+      key_arns    = [for source in local.streams : source.kms_key_arn if source.kms_key_arn != null]
       sources = {
         for name, source in local.streams : regex(":stream/([^/]+)", source.kinesis_stream_arn)[0] => merge(
           { name = name },
@@ -47,28 +47,37 @@ locals {
           source.epoch == null ? {} : { epoch = source.epoch },
         )
       }
-      mappings = {
-        for name, source in local.streams : name => {
-          arn = source.kinesis_stream_arn, window_seconds = 0, filter = source.filter, kms_key_arn = source.kms_key_arn
-        }
-      }
     }
   }
 }
 
 module "capture" {
   source   = "./modules/function"
-  for_each = { for name, capture in local.captures : name => capture if length(capture.mappings) > 0 }
+  for_each = toset(["capture-dynamodb", "capture-kinesis"])
 
   name            = "${local.prefix}-${each.key}"
-  description     = each.value.description
+  description     = local.captures[each.key].description
   package         = each.key
   memory_mb       = 256
   timeout_seconds = 60
-  environment     = merge(local.environment, { SOURCES = jsonencode(each.value.sources) })
+  environment     = merge(local.environment, { SOURCES = jsonencode(local.captures[each.key].sources) })
   statements      = local.capture_may
-  stream_mappings = each.value.mappings
+  reads_streams   = true
+  stream_arns     = local.captures[each.key].arns
+  stream_key_arns = local.captures[each.key].key_arns
   stack           = local.stack
+}
+
+module "source" {
+  source   = "./modules/stream-mapping"
+  for_each = var.sources
+
+  function_arn   = module.capture[each.value.dynamodb_stream_arn != null ? "capture-dynamodb" : "capture-kinesis"].arn
+  stream_arn     = coalesce(each.value.dynamodb_stream_arn, each.value.kinesis_stream_arn)
+  window_seconds = 0
+  filter         = each.value.filter
+  bucket_arn     = module.state.bucket.arn
+  tags           = local.tags
 }
 
 module "transform" {
@@ -93,10 +102,19 @@ module "transform" {
     })
   })
 
-  stream_mappings = {
-    # The window makes a vendor's batches, since a FIFO queue has none of its own.
-    backbone = { arn = module.backbone.arn, window_seconds = 1 }
-  }
+  reads_streams = true
+  stream_arns   = [module.backbone.arn]
+}
+
+module "backbone_mapping" {
+  source = "./modules/stream-mapping"
+
+  function_arn = module.transform.arn
+  stream_arn   = module.backbone.arn
+  # The window makes a vendor's batches, since a FIFO queue has none of its own.
+  window_seconds = 1
+  bucket_arn     = module.state.bucket.arn
+  tags           = local.tags
 }
 
 module "destination" {

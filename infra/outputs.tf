@@ -58,12 +58,22 @@ output "uncollected_queue" {
 }
 
 output "functions" {
-  description = "Of each function the name, ARN, role, the role's statements, and its event source mappings."
+  description = "Of each function the name, ARN, role, and the role's statements."
   value = {
     for name, function in local.functions : name => {
-      name = function.name, arn = function.arn, role_arn = function.role_arn, policy = function.policy, mappings = function.mappings
+      name = function.name, arn = function.arn, role_arn = function.role_arn, policy = function.policy
     }
   }
+}
+
+output "mappings" {
+  description = "The UUID of each event source mapping, by what it reads. The keys of on-failure objects have them."
+  value = merge(
+    { for name, mapping in module.source : "source/${name}" => mapping.uuid },
+    { backbone = module.backbone_mapping.uuid },
+    { for name, destination in module.destination : "queue/${name}" => destination.deliver.mappings[name].uuid },
+    { for name, mapping in module.collect_failures.mappings : "dead/${name}" => mapping.uuid },
+  )
 }
 
 output "alarms" {

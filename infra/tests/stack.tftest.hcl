@@ -49,6 +49,16 @@ override_resource {
   values = { arn = "arn:aws:sqs:eu-central-1:123456789012:store-freshet-uncollected" }
 }
 
+override_resource {
+  target = module.capture["capture-dynamodb"].aws_lambda_function.this
+  values = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:store-freshet-capture-dynamodb" }
+}
+
+override_resource {
+  target = module.capture["capture-kinesis"].aws_lambda_function.this
+  values = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:store-freshet-capture-kinesis" }
+}
+
 variables {
   packages = "./tests/packages"
   name     = "store"
@@ -132,22 +142,29 @@ run "joined" {
   }
 
   assert {
-    condition     = { for name, mapping in module.capture["capture-dynamodb"].mappings : name => mapping.from } == { for name in ["customers", "orders"] : name => var.sources[name].dynamodb_stream_arn }
-    error_message = "Each table's stream invokes capture-dynamodb."
+    condition     = { for name, mapping in module.source : name => mapping.from } == { for name, source in var.sources : name => coalesce(source.dynamodb_stream_arn, source.kinesis_stream_arn) }
+    error_message = "Each source has its mapping."
   }
 
   assert {
-    condition     = local.captures.capture-dynamodb.mappings.orders.filter == tolist(["{\"eventName\":[\"INSERT\"]}"])
+    condition = { for name, mapping in module.source : name => split(":", mapping.to)[6] } == {
+      customers = "store-freshet-capture-dynamodb", orders = "store-freshet-capture-dynamodb", page_views = "store-freshet-capture-kinesis"
+    }
+    error_message = "Each source invokes the capture of its kind."
+  }
+
+  assert {
+    condition     = module.source["orders"].filter == tolist(["{\"eventName\":[\"INSERT\"]}"])
     error_message = "A source's filter reaches its mapping."
   }
 
   assert {
-    condition     = alltrue(flatten([for capture in module.capture : [for mapping in capture.mappings : mapping.window_seconds == 0]]))
+    condition     = alltrue([for mapping in module.source : mapping.window_seconds == 0])
     error_message = "The captures do not wait."
   }
 
   assert {
-    condition     = jsonencode([for mapping in module.transform.mappings : [mapping.from, mapping.window_seconds]]) == jsonencode([["arn:aws:kinesis:eu-central-1:123456789012:stream/changes", 1]])
+    condition     = module.backbone_mapping.from == "arn:aws:kinesis:eu-central-1:123456789012:stream/changes" && module.backbone_mapping.window_seconds == 1
     error_message = "transform reads the backbone, and gathers for a second."
   }
 
@@ -402,14 +419,16 @@ run "permitted" {
   }
 }
 
-run "tables_only" {
-  variables {
-    sources = { customers = { dynamodb_stream_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/c/stream/2026" } }
+run "with_what_is_yet_to_be_made" {
+  command = plan
+
+  module {
+    source = "./tests/to-be-made"
   }
 
   assert {
-    condition     = keys(module.capture) == ["capture-dynamodb"]
-    error_message = "A stack without streams has no capture-kinesis, whose list of sources would be empty."
+    condition     = output.mappings == ["backbone", "dead/crm", "queue/crm", "source/customers", "source/views"]
+    error_message = "A stack can be planned together with its tables, streams, secrets, key and topic."
   }
 }
 

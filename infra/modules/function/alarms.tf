@@ -55,7 +55,7 @@ module "alarms" {
   source = "../alarms"
 
   prefix    = var.name
-  alarms    = merge(local.alarms, { for name, alarm in local.stream_alarms : name => alarm if length(var.stream_mappings) > 0 })
+  alarms    = merge(local.alarms, { for name, alarm in local.stream_alarms : name => alarm if var.reads_streams })
   topic_arn = var.stack.alarm_topic_arn
   tags      = var.stack.tags
 }

@@ -19,14 +19,8 @@ output "policy" {
 }
 
 output "mappings" {
-  description = "Its event source mappings. The keys of on-failure objects have the UUIDs."
-  value = {
-    for name, mapping in merge(aws_lambda_event_source_mapping.stream, aws_lambda_event_source_mapping.queue) : name => {
-      uuid           = mapping.uuid
-      from           = mapping.event_source_arn
-      window_seconds = mapping.maximum_batching_window_in_seconds
-    }
-  }
+  description = "The event source mappings of its queues."
+  value       = { for name, mapping in aws_lambda_event_source_mapping.queue : name => { uuid = mapping.uuid, from = mapping.event_source_arn } }
 }
 
 output "environment" {

@@ -1,11 +1,9 @@
 # One role a function. Every action is named; a resource ends in * only after a prefix of its own.
 
 locals {
-  queue_arns  = [for mapping in var.queue_mappings : mapping.arn]
-  stream_arns = [for mapping in var.stream_mappings : mapping.arn]
-  table_arns  = [for arn in local.stream_arns : arn if strcontains(arn, ":dynamodb:")]
-  shard_arns  = [for arn in local.stream_arns : arn if strcontains(arn, ":kinesis:")]
-  source_keys = distinct([for mapping in var.stream_mappings : mapping.kms_key_arn if mapping.kms_key_arn != null])
+  queue_arns = [for mapping in var.queue_mappings : mapping.arn]
+  table_arns = [for arn in var.stream_arns : arn if strcontains(arn, ":dynamodb:")]
+  shard_arns = [for arn in var.stream_arns : arn if strcontains(arn, ":kinesis:")]
 
   log = {
     sid       = "WriteOwnLog"
@@ -32,19 +30,19 @@ locals {
     {
       sid       = "ReadEncryptedSources"
       actions   = ["kms:Decrypt"]
-      resources = local.source_keys
+      resources = distinct(var.stream_key_arns)
       condition = null
     },
     {
       sid       = "StoreWhatLambdaGivesUpOn"
       actions   = ["s3:PutObject"]
-      resources = length(local.stream_arns) > 0 ? ["${var.stack.bucket_arn}/aws/lambda/*"] : []
+      resources = var.reads_streams ? ["${var.stack.bucket_arn}/aws/lambda/*"] : []
       condition = null
     },
     {
       sid       = "FindTheBucket"
       actions   = ["s3:ListBucket"]
-      resources = length(local.stream_arns) > 0 ? [var.stack.bucket_arn] : []
+      resources = var.reads_streams ? [var.stack.bucket_arn] : []
       condition = null
     },
     {

@@ -50,15 +50,22 @@ variable "statements" {
   }
 }
 
-variable "stream_mappings" {
-  description = "The streams that invoke it, by source."
-  type = map(object({
-    arn            = string
-    window_seconds = number
-    filter         = optional(list(string), [])
-    kms_key_arn    = optional(string)
-  }))
-  default = {}
+variable "reads_streams" {
+  description = "Whether streams invoke it: what Lambda gives up on is then stored, and how far it is behind has an alarm."
+  type        = bool
+  default     = false
+}
+
+variable "stream_arns" {
+  description = "The streams that invoke it, of Kinesis or of DynamoDB tables."
+  type        = list(string)
+  default     = []
+}
+
+variable "stream_key_arns" {
+  description = "The customer keys that those are encrypted with."
+  type        = list(string)
+  default     = []
 }
 
 variable "queue_mappings" {
