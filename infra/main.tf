@@ -72,12 +72,13 @@ module "source" {
   source   = "./modules/stream-mapping"
   for_each = var.sources
 
-  function_arn   = module.capture[each.value.dynamodb_stream_arn != null ? "capture-dynamodb" : "capture-kinesis"].arn
-  stream_arn     = coalesce(each.value.dynamodb_stream_arn, each.value.kinesis_stream_arn)
-  window_seconds = 0
-  filter         = each.value.filter
-  bucket_arn     = module.state.bucket.arn
-  tags           = local.tags
+  function_arn    = module.capture[each.value.dynamodb_stream_arn != null ? "capture-dynamodb" : "capture-kinesis"].arn
+  stream_arn      = coalesce(each.value.dynamodb_stream_arn, each.value.kinesis_stream_arn)
+  window_seconds  = each.value.window_seconds
+  parallelization = coalesce(each.value.parallelization, each.value.dynamodb_stream_arn != null ? 2 : 1)
+  filter          = each.value.filter
+  bucket_arn      = module.state.bucket.arn
+  tags            = local.tags
 }
 
 module "transform" {
@@ -112,9 +113,10 @@ module "backbone_mapping" {
   function_arn = module.transform.arn
   stream_arn   = module.backbone.arn
   # The window makes a vendor's batches, since a FIFO queue has none of its own.
-  window_seconds = 1
-  bucket_arn     = module.state.bucket.arn
-  tags           = local.tags
+  window_seconds  = 1
+  parallelization = 2
+  bucket_arn      = module.state.bucket.arn
+  tags            = local.tags
 }
 
 module "destination" {

@@ -1,16 +1,22 @@
 output "freshet" {
   description = "What the freshet command needs to work on this stack: `terraform output -json freshet`."
   value = {
-    name             = var.name
-    region           = data.aws_region.current.id
-    pipelines_table  = module.state.tables.pipelines.name
-    ledger_table     = module.state.tables.ledger.name
-    failures_table   = module.state.tables.failures.name
-    activity_table   = module.state.tables.activity.name
-    bucket           = module.state.bucket.name
-    changes_stream   = module.backbone.name
-    changes_lanes    = var.backbone.lanes
-    sources          = { for name in keys(var.sources) : name => { kind = contains(keys(local.tables), name) ? "dynamodb" : "kinesis" } }
+    name            = var.name
+    region          = data.aws_region.current.id
+    pipelines_table = module.state.tables.pipelines.name
+    ledger_table    = module.state.tables.ledger.name
+    failures_table  = module.state.tables.failures.name
+    activity_table  = module.state.tables.activity.name
+    bucket          = module.state.bucket.name
+    changes_stream  = module.backbone.name
+    changes_lanes   = var.backbone.lanes
+    sources = {
+      for name, source in var.sources : name => source.dynamodb_stream_arn != null ? {
+        kind = "dynamodb", resource = regex(":table/([^/]+)", source.dynamodb_stream_arn)[0], key = [], epoch = source.epoch
+        } : {
+        kind = "kinesis", resource = regex(":stream/([^/]+)", source.kinesis_stream_arn)[0], key = source.key, epoch = source.epoch
+      }
+    }
     collect_failures = module.collect_failures.name
     transform        = module.transform.name
     captures         = { for name, capture in module.capture : name => capture.name }

@@ -69,6 +69,11 @@ variable "sources" {
     epoch = optional(number)
     # Patterns of event filtering, as JSON, at most 5. What matches none is not captured at all.
     filter = optional(list(string), [])
+    # How many batches of a shard run at once, each with keys of its own: 2 for a table. 1 for a Kinesis stream, since a
+    # record that the KPL has aggregated holds several keys, and the order of each needs one batch after the other.
+    parallelization = optional(number)
+    # How long records are gathered for a batch: longer costs less, and delays.
+    window_seconds = optional(number, 0)
     # The customer key that the table or stream is encrypted with.
     kms_key_arn = optional(string)
   }))
@@ -147,6 +152,27 @@ variable "sources" {
 
   validation {
     condition = alltrue([
+      for source in values(var.sources) :
+      source.parallelization == null || try(source.parallelization >= 1 && source.parallelization <= 10 && floor(source.parallelization) == source.parallelization, false)
+    ])
+    error_message = join("\n", [
+      for name, source in var.sources : "sources.${name}.parallelization is ${source.parallelization}; AWS takes 1 to 10"
+      if source.parallelization != null && !try(source.parallelization >= 1 && source.parallelization <= 10 && floor(source.parallelization) == source.parallelization, false)
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for source in values(var.sources) : source.window_seconds >= 0 && source.window_seconds <= 300 && floor(source.window_seconds) == source.window_seconds
+    ])
+    error_message = join("\n", [
+      for name, source in var.sources : "sources.${name}.window_seconds is ${source.window_seconds}; AWS takes 0 to 300"
+      if !(source.window_seconds >= 0 && source.window_seconds <= 300 && floor(source.window_seconds) == source.window_seconds)
+    ])
+  }
+
+  validation {
+    condition = alltrue([
       for source in values(var.sources) : length(source.filter) <= 5 && alltrue([for pattern in source.filter : can(keys(jsondecode(pattern)))])
     ])
     error_message = join("\n", [
@@ -170,7 +196,7 @@ variable "destinations" {
     maximum_concurrency = optional(number, 2)
     # Fixed once the stack exists; four for each concurrent invocation, without. 1: one delivery after the other.
     lanes = optional(number)
-    # At most so many requests in so many seconds, instead of the vendor's documented limit.
+    # At most so many requests in so many seconds, all invocations together.
     rate_limit = optional(object({ requests = number, seconds = number }))
   }))
   nullable = false

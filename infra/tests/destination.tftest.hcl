@@ -139,6 +139,7 @@ run "deliver" {
       DESTINATION            = "hook"
       LEDGER_TABLE           = "store-freshet-ledger"
       LONGEST_WAIT_SECONDS   = "3600"
+      MAXIMUM_CONCURRENCY    = "3"
       QUEUE_LANES            = "12"
       QUEUE_URL              = "https://sqs.eu-central-1.amazonaws.com/123456789012/store-freshet-hook.fifo"
       SETTINGS               = "{\"url\":\"https://a.example/hook\"}"

@@ -159,6 +159,11 @@ run "joined" {
   }
 
   assert {
+    condition     = { for name, mapping in module.source : name => mapping.parallelization } == { for name, source in var.sources : name => source.kinesis_stream_arn == null ? 2 : 1 }
+    error_message = "An aggregate of the KPL holds several keys, so a Kinesis stream is read one batch after the other."
+  }
+
+  assert {
     condition     = alltrue([for mapping in module.source : mapping.window_seconds == 0])
     error_message = "The captures do not wait."
   }
@@ -240,16 +245,20 @@ run "joined" {
 run "told" {
   assert {
     condition = jsonencode(output.freshet) == jsonencode({
-      name             = "store"
-      region           = "eu-central-1"
-      pipelines_table  = "store-freshet-pipelines"
-      ledger_table     = "store-freshet-ledger"
-      failures_table   = "store-freshet-failures"
-      activity_table   = "store-freshet-activity"
-      bucket           = "store-freshet-123456789012-eu-central-1"
-      changes_stream   = "store-freshet-changes"
-      changes_lanes    = 16
-      sources          = { customers = { kind = "dynamodb" }, orders = { kind = "dynamodb" }, page_views = { kind = "kinesis" } }
+      name            = "store"
+      region          = "eu-central-1"
+      pipelines_table = "store-freshet-pipelines"
+      ledger_table    = "store-freshet-ledger"
+      failures_table  = "store-freshet-failures"
+      activity_table  = "store-freshet-activity"
+      bucket          = "store-freshet-123456789012-eu-central-1"
+      changes_stream  = "store-freshet-changes"
+      changes_lanes   = 16
+      sources = {
+        customers  = { kind = "dynamodb", resource = "store-customers", key = [], epoch = null }
+        orders     = { kind = "dynamodb", resource = "store-orders", key = [], epoch = 7 }
+        page_views = { kind = "kinesis", resource = "store-page-views", key = ["visitor_id"], epoch = null }
+      }
       collect_failures = "store-freshet-collect-failures"
       transform        = "store-freshet-transform"
       captures         = { capture-dynamodb = "store-freshet-capture-dynamodb", capture-kinesis = "store-freshet-capture-kinesis" }

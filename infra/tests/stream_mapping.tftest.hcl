@@ -5,12 +5,13 @@ mock_provider "aws" {
 }
 
 variables {
-  function_arn   = "arn:aws:lambda:eu-central-1:123456789012:function:capture"
-  stream_arn     = "arn:aws:kinesis:eu-central-1:123456789012:stream/views"
-  window_seconds = 1
-  filter         = ["{\"data\":{}}", "{}"]
-  bucket_arn     = "arn:aws:s3:::the-bucket"
-  tags           = { "freshet:stack" = "store" }
+  function_arn    = "arn:aws:lambda:eu-central-1:123456789012:function:capture"
+  stream_arn      = "arn:aws:kinesis:eu-central-1:123456789012:stream/views"
+  window_seconds  = 1
+  parallelization = 3
+  filter          = ["{\"data\":{}}", "{}"]
+  bucket_arn      = "arn:aws:s3:::the-bucket"
+  tags            = { "freshet:stack" = "store" }
 }
 
 run "mapping" {
@@ -44,8 +45,8 @@ run "mapping" {
   }
 
   assert {
-    condition     = aws_lambda_event_source_mapping.this.parallelization_factor == 2 && aws_lambda_event_source_mapping.this.batch_size == 500
-    error_message = "It has two batches of 500 a shard under way."
+    condition     = aws_lambda_event_source_mapping.this.parallelization_factor == 3 && aws_lambda_event_source_mapping.this.batch_size == 500
+    error_message = "It has as many batches of 500 a shard under way as were asked for."
   }
 
   assert {

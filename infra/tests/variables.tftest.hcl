@@ -169,6 +169,28 @@ run "one_table_twice" {
   expect_failures = [var.sources]
 }
 
+# says: sources.customers.parallelization is 11; AWS takes 1 to 10
+run "too_many_batches_at_once" {
+  command = plan
+
+  variables {
+    sources = { customers = { dynamodb_stream_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/c/stream/2026", parallelization = 11 } }
+  }
+
+  expect_failures = [var.sources]
+}
+
+# says: sources.customers.window_seconds is 301; AWS takes 0 to 300
+run "too_long_a_window" {
+  command = plan
+
+  variables {
+    sources = { customers = { dynamodb_stream_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/c/stream/2026", window_seconds = 301 } }
+  }
+
+  expect_failures = [var.sources]
+}
+
 # says: sources.customers.epoch is 1.5; it is a whole number, and greater than any before
 run "a_broken_epoch" {
   command = plan

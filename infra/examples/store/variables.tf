@@ -29,6 +29,8 @@ variable "sources" {
     key                 = optional(list(string))
     epoch               = optional(number)
     filter              = optional(list(string))
+    parallelization     = optional(number)
+    window_seconds      = optional(number)
     kms_key_arn         = optional(string)
   }))
 }

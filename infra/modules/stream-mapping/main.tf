@@ -8,7 +8,7 @@ resource "aws_lambda_event_source_mapping" "this" {
 
   batch_size                         = 500
   maximum_batching_window_in_seconds = var.window_seconds
-  parallelization_factor             = 2
+  parallelization_factor             = var.parallelization
 
   # A batch is checkpointed up to the first record that is not done.
   function_response_types        = ["ReportBatchItemFailures"]

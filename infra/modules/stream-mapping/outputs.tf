@@ -13,6 +13,11 @@ output "window_seconds" {
   value       = aws_lambda_event_source_mapping.this.maximum_batching_window_in_seconds
 }
 
+output "parallelization" {
+  description = "How many batches of a shard run at once."
+  value       = aws_lambda_event_source_mapping.this.parallelization_factor
+}
+
 output "filter" {
   description = "The patterns."
   value       = var.filter

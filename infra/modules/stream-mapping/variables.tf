@@ -13,6 +13,11 @@ variable "window_seconds" {
   type        = number
 }
 
+variable "parallelization" {
+  description = "How many batches of a shard run at once, each with keys of its own."
+  type        = number
+}
+
 variable "filter" {
   description = "Patterns of event filtering; what matches none is passed over."
   type        = list(string)
