@@ -13,18 +13,18 @@ locals {
     metric => [for function in local.stream_functions : ["Freshet", metric, "function", function]]
   }
   by_destination = {
-    for metric in ["Freshness", "Delivered", "Unchanged", "Superseded", "Failed", "Retried", "Throttled", "Unauthorised"] :
+    for metric in ["Freshness", "Delivered", "Unchanged", "Superseded", "Failed", "Retried", "Throttled", "Unauthorised", "Waiting"] :
     metric => [for name, destination in module.destination : ["Freshet", metric, "function", destination.deliver.name, "destination", name]]
   }
   queue_lines = {
-    for metric in ["NumberOfMessagesSent", "ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"] :
+    for metric in ["NumberOfMessagesSent", "ApproximateNumberOfMessagesVisible"] :
     metric => [for destination in module.destination : ["AWS/SQS", metric, "QueueName", destination.queue.name]]
   }
 
   # Two a row, in this order.
   widgets = [
     { title = "Freshness, 99th percentile (ms)", stat = "p99", stacked = false, metrics = local.by_destination.Freshness },
-    { title = "Age of the oldest delivery waiting (s)", stat = "Maximum", stacked = false, metrics = local.queue_lines.ApproximateAgeOfOldestMessage },
+    { title = "Age of the oldest delivery put off (ms)", stat = "Maximum", stacked = false, metrics = local.by_destination.Waiting },
     { title = "Events captured and transformed", stat = "Sum", stacked = false, metrics = local.by_function.Events },
     { title = "Matched and filtered", stat = "Sum", stacked = false, metrics = concat(local.by_function.Matched, local.by_function.Filtered) },
     { title = "Delivered", stat = "Sum", stacked = true, metrics = local.by_destination.Delivered },

@@ -119,12 +119,17 @@ run "queues" {
 
   assert {
     condition = { for name, alarm in local.alarms : name => jsonencode([alarm.namespace, alarm.metric, alarm.statistic, alarm.threshold, alarm.dimensions]) } == {
-      waiting      = jsonencode(["AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", 15 * 60, { QueueName = "store-freshet-hook.fifo" }])
-      expiring     = jsonencode(["AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", 10 * 24 * 60 * 60, { QueueName = "store-freshet-hook.fifo" }])
+      waiting      = jsonencode(["Freshet", "Waiting", "Maximum", 15 * 60 * 1000, { destination = "hook", function = "store-freshet-deliver-hook" }])
+      expiring     = jsonencode(["Freshet", "Waiting", "Maximum", 10 * 24 * 60 * 60 * 1000, { destination = "hook", function = "store-freshet-deliver-hook" }])
       dead-letters = jsonencode(["AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", 0, { QueueName = "store-freshet-hook-dead.fifo" }])
       unauthorised = jsonencode(["Freshet", "Unauthorised", "Sum", 0, { destination = "hook", function = "store-freshet-deliver-hook" }])
     }
     error_message = "The alarms watch the destination's own queues and metrics."
+  }
+
+  assert {
+    condition     = alltrue([for alarm in [local.alarms.waiting, local.alarms.expiring] : alarm.period * alarm.evaluation_periods > 3600 && alarm.datapoints_to_alarm == 1])
+    error_message = "What waits tells of itself once an hour at least, and its alarm lasts from one time to the next."
   }
 }
 

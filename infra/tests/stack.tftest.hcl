@@ -289,7 +289,7 @@ run "told" {
   assert {
     condition = alltrue([
       for metric in ["Freshness", "Events", "Matched", "Filtered", "Delivered", "Unchanged", "Superseded", "Failed", "Retried", "Throttled", "Unauthorised",
-        "IteratorAge", "ApproximateAgeOfOldestMessage", "Invocations", "Duration", "IncomingRecords", "IncomingBytes", "NumberOfMessagesSent",
+        "IteratorAge", "Waiting", "Invocations", "Duration", "IncomingRecords", "IncomingBytes", "NumberOfMessagesSent",
       "ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"] :
       anytrue([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : anytrue([for line in widget.properties.metrics : line[1] == metric])])
     ])

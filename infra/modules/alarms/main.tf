@@ -11,6 +11,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   threshold           = each.value.threshold
   period              = each.value.period
   evaluation_periods  = each.value.evaluation_periods
+  datapoints_to_alarm = each.value.datapoints_to_alarm
   # Every metric here is silent while there is nothing to do.
   treat_missing_data = "notBreaching"
   alarm_actions      = var.topic_arn[*]

@@ -15,6 +15,8 @@ variable "alarms" {
     threshold          = number
     period             = number
     evaluation_periods = number
+    # Of those periods, how many ring it; all, without.
+    datapoints_to_alarm = optional(number)
   }))
 }
 
