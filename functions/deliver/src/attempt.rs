@@ -1,6 +1,6 @@
 //! One attempt: a request, its answer, and the ledger or the failures written by it.
 
-use std::time::Duration;
+use std::{sync::PoisonError, time::Duration};
 
 use futures_util::future::join_all;
 use shared::{
@@ -42,6 +42,8 @@ pub enum Later {
     Throttled(Timestamp, String),
     /// The destination does not accept the credentials.
     Unauthorised(String),
+    /// The destination's rate limit allows the next request then.
+    Paced(Timestamp),
     /// There was no time left to begin.
     OutOfTime,
 }
@@ -55,6 +57,9 @@ impl<W: World> Deliver<W> {
         if self.world.state().clock().now() >= begin_by {
             return call.jobs.iter().map(|_| End::Later(Later::OutOfTime)).collect();
         }
+        if let Err(free) = self.turn(begin_by).await {
+            return call.jobs.iter().map(|_| End::Later(Later::Paced(free))).collect();
+        }
         let jobs: Vec<&Job> = call.jobs.iter().map(|index| &work.jobs[*index]).collect();
         if let [job] = jobs[..]
             && job.alone
@@ -62,6 +67,20 @@ impl<W: World> Deliver<W> {
             return vec![self.attempt_marked(work, call, job, fresh_secret).await];
         }
         self.send(work, call, &jobs, fresh_secret).await
+    }
+
+    /// Waits for this instance's turn to begin a request; where none comes before `begin_by`, answers when one does.
+    async fn turn(&self, begin_by: Timestamp) -> Result<(), Timestamp> {
+        let Some(turns) = &self.turns else { return Ok(()) };
+        loop {
+            let now = self.world.state().clock().now();
+            let taken = turns.lock().unwrap_or_else(PoisonError::into_inner).take(now);
+            match taken {
+                Ok(()) => return Ok(()),
+                Err(free) if free >= begin_by => return Err(free),
+                Err(free) => tokio::time::sleep(free.since(now)).await,
+            }
+        }
     }
 
     /// A suspect's attempt is marked before it is made: what crashes the function leaves its mark, and is found.
@@ -201,7 +220,7 @@ impl Later {
     pub(crate) const fn counter(&self) -> &'static str {
         match self {
             Self::Retry(_) | Self::OutOfTime => "retried",
-            Self::Throttled(..) => "throttled",
+            Self::Throttled(..) | Self::Paced(_) => "throttled",
             Self::Unauthorised(_) => "unauthorised",
         }
     }
@@ -210,7 +229,7 @@ impl Later {
     pub(crate) fn wait(&self, now: Timestamp) -> Option<Duration> {
         match self {
             Self::Retry(_) => None,
-            Self::Throttled(until, _) => Some(until.since(now).max(Duration::from_secs(1))),
+            Self::Throttled(until, _) | Self::Paced(until) => Some(until.since(now).max(Duration::from_secs(1))),
             // Somebody has to mend it; each try costs the vendor and the user.
             Self::Unauthorised(_) => Some(Duration::from_mins(5)),
             Self::OutOfTime => Some(Duration::ZERO),

@@ -11,7 +11,7 @@ use shared::{
     telemetry::Emit,
 };
 
-use crate::{Deliver, Live, Pace};
+use crate::{Deliver, Live, Pace, Rate, RateLimit};
 
 /// What the environment says.
 #[derive(Debug)]
@@ -58,6 +58,7 @@ impl Config {
         let pace = Pace {
             vendor_timeout: Duration::from_secs(reader.number("VENDOR_TIMEOUT_SECONDS", 30, 1..=300)),
             longest_wait: Duration::from_secs(reader.number("LONGEST_WAIT_SECONDS", 3_600, 1..=43_200)),
+            rate: rate(&mut reader),
         };
         let queue_url = reader.required("QUEUE_URL", "the URL of the destination's queue");
         let ledger_table = reader.required("LEDGER_TABLE", "the name of the ledger's table");
@@ -72,6 +73,28 @@ impl Config {
             _ => Err(ConfigError(Vec::new())),
         }
     }
+}
+
+/// An instance's share of the destination's rate limit.
+fn rate(reader: &mut Reader<'_>) -> Option<Rate> {
+    const LIMIT: &str = "RATE_LIMIT";
+    const CONCURRENCY: &str = "MAXIMUM_CONCURRENCY";
+    reader.optional(LIMIT)?;
+    let limit = reader.json::<RateLimit>(LIMIT, r#"{"requests":100,"seconds":10}"#)?;
+    // No default: an instance that knows of too few others takes more than its share.
+    let concurrency =
+        reader.required(CONCURRENCY, "how many instances may deliver at once; RATE_LIMIT is divided by it");
+    if concurrency.is_empty() {
+        return None;
+    }
+    let concurrency = reader.number(CONCURRENCY, 2, 1..=1_000);
+    let rate = limit.share_of(concurrency);
+    if rate.is_none() {
+        let message =
+            format!("is {limit}; both are above zero, and at most a day: to stop a destination, pause its pipelines");
+        reader.problem(LIMIT, message);
+    }
+    rate
 }
 
 /// Builds the handler over AWS from the environment.

@@ -7,11 +7,12 @@
 mod attempt;
 pub mod config;
 mod message;
+mod pace;
 mod round;
 mod work;
 mod world;
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Mutex, time::Duration};
 
 use futures_util::{StreamExt as _, future::join_all, stream::FuturesUnordered};
 use shared::{
@@ -30,12 +31,16 @@ use shared::{
     time::{Clock as _, Timestamp},
 };
 
-pub use self::world::{Live, World};
 use self::{
     attempt::{End, Later},
     message::{Message, SqsEvent},
+    pace::Turns,
     round::Round,
     work::Work,
+};
+pub use self::{
+    pace::{Rate, RateLimit},
+    world::{Live, World},
 };
 
 /// The handler of one destination.
@@ -45,6 +50,8 @@ pub struct Deliver<W> {
     secret_arn: Option<String>,
     lanes: Lanes,
     pace: Pace,
+    /// When this instance's requests began, where their rate is limited.
+    turns: Option<Mutex<Turns>>,
     world: W,
 }
 
@@ -55,6 +62,8 @@ pub struct Pace {
     pub vendor_timeout: Duration,
     /// The longest wait between two receives of a message that is tried again.
     pub longest_wait: Duration,
+    /// How many requests an instance may begin; without, only the vendor's answers slow it down.
+    pub rate: Option<Rate>,
 }
 
 /// How many requests are under way at once. They are of different rows, so their order does not matter.
@@ -62,8 +71,9 @@ const CONCURRENT_CALLS: usize = 8;
 
 impl<W: World> Deliver<W> {
     /// A handler for a destination; `lanes` is its queue's count, `pace` how long things may take.
-    pub const fn new(destination: Destination, secret_arn: Option<String>, lanes: Lanes, pace: Pace, world: W) -> Self {
-        Self { destination, secret_arn, lanes, pace, world }
+    pub fn new(destination: Destination, secret_arn: Option<String>, lanes: Lanes, pace: Pace, world: W) -> Self {
+        let turns = pace.rate.map(|rate| Mutex::new(Turns::at(rate)));
+        Self { destination, secret_arn, lanes, pace, turns, world }
     }
 
     /// Delivers a batch of the queue's messages.
@@ -198,6 +208,11 @@ impl<W: World> Deliver<W> {
                         job.done = true;
                         let past = entry.past.first().map(|past| past.outcome);
                         tally.add(&job.delivery.pipeline, counter(past));
+                        if counter(past) == "delivered" {
+                            // With the count of delivered ones this makes the mean, for the price of the same write.
+                            let age = entry.recorded_at.since(job.delivery.occurred_at).as_millis();
+                            tally.add_many(&job.delivery.pipeline, "age_ms", u64::try_from(age).unwrap_or(u64::MAX));
+                        }
                         if matches!(past, None | Some(PastOutcome::Delivered)) {
                             let age = entry.recorded_at.since(job.delivery.occurred_at);
                             *newest = Some(newest.map_or(age, |other| other.max(age)));
@@ -268,8 +283,9 @@ impl<W: World> Deliver<W> {
         let mut ends = Vec::new();
         while let Some((call, answered)) = running.next().await {
             // A destination that asks to wait, or refuses the credentials, need not be asked again.
-            let stop =
-                answered.iter().any(|end| matches!(end, End::Later(Later::Throttled(..) | Later::Unauthorised(_))));
+            let stop = answered
+                .iter()
+                .any(|end| matches!(end, End::Later(Later::Throttled(..) | Later::Unauthorised(_) | Later::Paced(_))));
             ends.extend(call.jobs.iter().copied().zip(answered));
             if stop {
                 calls = [].iter();

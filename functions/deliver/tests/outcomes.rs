@@ -6,6 +6,7 @@ mod memory;
 
 use std::time::Duration;
 
+use deliver::RateLimit;
 use memory::{Memory, contact, deadline, event, handler, messages, payload};
 use serde_json::{Value as Json, json};
 use shared::{
@@ -299,4 +300,18 @@ async fn without_time_left_nothing_is_begun() {
     assert!(bodies(world).is_empty());
     assert_eq!(world.visibility.hidden.lock().unwrap()["handle-m-0"], Duration::ZERO, "tried again at once");
     assert_eq!(world.state.activity.0.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_limited_rate_holds_the_lanes_until_the_next_turn() {
+    let world = world();
+    let limit = RateLimit { requests: 2.0, seconds: 600.0 };
+    let handler = memory::handler_at(SINGLE.0, SINGLE.1, limit.share_of(2), world);
+    let batches = [vec![event("a", 1, "x")], vec![event("a", 2, "y")]];
+    let response = handler.deliver(&payload(&messages(&batches)), deadline()).await.unwrap();
+    // The first takes the one turn in ten minutes; the function cannot wait so long, and the queue does.
+    assert_eq!(response.failed().collect::<Vec<_>>(), ["m-1"]);
+    assert_eq!(world.http.requests.lock().unwrap().len(), 1);
+    let hidden = world.visibility.hidden.lock().unwrap().clone();
+    assert_eq!(hidden, [("handle-m-1".to_owned(), Duration::from_mins(10))]);
 }

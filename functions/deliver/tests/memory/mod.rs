@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use deliver::{Deliver, Pace, World};
+use deliver::{Deliver, Pace, Rate, World};
 use serde_json::json;
 use shared::{
     delivery::{Delivery, Step},
@@ -77,11 +77,21 @@ pub fn handler<H: Http + Send>(
     settings: &str,
     world: &'static Memory<H>,
 ) -> Deliver<&'static Memory<H>> {
+    handler_at(connector, settings, None, world)
+}
+
+/// The same, with requests at a limited rate.
+pub fn handler_at<H: Http + Send>(
+    connector: &str,
+    settings: &str,
+    rate: Option<Rate>,
+    world: &'static Memory<H>,
+) -> Deliver<&'static Memory<H>> {
     let settings = Value::from_json(settings.as_bytes()).unwrap();
     let destination =
         destination::connector(connector).unwrap().configure("crm", settings.as_object().unwrap()).unwrap();
     let secret = (connector == "hubspot").then(|| SECRET.to_owned());
-    let pace = Pace { vendor_timeout: Duration::from_secs(30), longest_wait: Duration::from_hours(1) };
+    let pace = Pace { vendor_timeout: Duration::from_secs(30), longest_wait: Duration::from_hours(1), rate };
     Deliver::new(destination, secret, lanes(), pace, world)
 }
 
