@@ -1,5 +1,7 @@
 //! Failures: what did not arrive, and what a person needs to mend it.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{key::Key, time::Timestamp};
@@ -61,6 +63,102 @@ impl Stage {
             Self::Invocation => "invocation",
         }
     }
+}
+
+impl FromStr for Stage {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let all = [Self::Capture, Self::Transform, Self::Deliver, Self::Invocation];
+        all.into_iter()
+            .find(|stage| stage.as_str() == text)
+            .ok_or_else(|| format!("there is no stage {text:?}; there is capture, transform, deliver, invocation"))
+    }
+}
+
+/// What a person has done about a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// Nothing yet, or it has failed again since.
+    Open,
+    /// It was sent on its way again.
+    Redriven,
+    /// It was given up.
+    Discarded,
+}
+
+impl Standing {
+    /// The word in tables and on pages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Redriven => "redriven",
+            Self::Discarded => "discarded",
+        }
+    }
+}
+
+impl FromStr for Standing {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::Open, Self::Redriven, Self::Discarded]
+            .into_iter()
+            .find(|state| state.as_str() == text)
+            .ok_or_else(|| format!("there is no state {text:?}; there is open, redriven, discarded"))
+    }
+}
+
+/// A failure's line in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its id.
+    pub id: String,
+    /// Where it failed.
+    pub stage: Stage,
+    /// What a person has done about it.
+    pub standing: Standing,
+    /// What is wrong.
+    pub reason: String,
+    /// The pipeline's name, where one was involved.
+    pub pipeline: Option<String>,
+    /// The destination's name, where one was involved.
+    pub destination: Option<String>,
+    /// How often it failed.
+    pub times: u64,
+    /// When it failed first.
+    pub first_at: Timestamp,
+    /// When it failed last.
+    pub last_at: Timestamp,
+}
+
+/// A failure with its history.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kept {
+    /// The failure, as it failed last.
+    pub failure: Failure,
+    /// Its line in a list.
+    pub listed: Listed,
+    /// How often it was redriven.
+    pub redrives: u64,
+    /// When it was redriven last.
+    pub redriven_at: Option<Timestamp>,
+    /// When it was discarded, if it is, and why.
+    pub discarded: Option<(Timestamp, String)>,
+}
+
+/// Which failures are meant; each part that is `None` leaves all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Those of this pipeline.
+    pub pipeline: Option<String>,
+    /// Those of this destination.
+    pub destination: Option<String>,
+    /// Those of this stage.
+    pub stage: Option<Stage>,
+    /// Those that stand like this.
+    pub standing: Option<Standing>,
 }
 
 /// What the vendor answered.

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 use shared::{
     capture::{Place, split},
@@ -85,12 +85,7 @@ pub fn whole(id: &str, reason: String, raw: &[u8], at: Timestamp) -> Failure {
 
 fn take_apart(key: &str, object: &[u8], at: Timestamp) -> Result<Vec<Failure>, String> {
     let object: OnFailure<'_> = serde_json::from_slice(object).map_err(|error| error.to_string())?;
-    // The page says "as an escaped JSON string"; some that speak the protocol write the JSON itself.
-    let payload: Cow<'_, str> = if object.payload.get().starts_with('"') {
-        serde_json::from_str::<String>(object.payload.get()).map_err(|error| error.to_string())?.into()
-    } else {
-        object.payload.get().into()
-    };
+    let payload = text_of(object.payload)?;
     let records = split(payload.as_bytes()).map_err(|error| error.to_string())?;
     let mapping = key.strip_prefix(PREFIX).and_then(|rest| rest.split('/').next()).unwrap_or(key);
     let shard = &object.batch_info.shard_id;
@@ -106,6 +101,35 @@ fn take_apart(key: &str, object: &[u8], at: Timestamp) -> Result<Vec<Failure>, S
             whole(&format!("{mapping}/{shard}/{record}"), reason.clone(), raw, at)
         })
         .collect())
+}
+
+/// What the function was invoked with, byte for byte, where these bytes are an on-failure object; `None` where they are
+/// something else, and the reason where the object does not hold it.
+pub fn payload(object: &[u8]) -> Option<Result<Vec<u8>, String>> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Shape<'a> {
+        #[serde(rename = "requestContext")]
+        _request_context: IgnoredAny,
+        #[serde(rename = "DDBStreamBatchInfo", alias = "KinesisBatchInfo")]
+        _batch_info: IgnoredAny,
+        #[serde(borrow)]
+        payload: Option<&'a RawValue>,
+    }
+    let shape: Shape<'_> = serde_json::from_slice(object).ok()?;
+    Some(match shape.payload {
+        Some(payload) => text_of(payload).map(|text| text.into_owned().into_bytes()),
+        None => Err("it has no payload: Lambda writes one to S3, and only a notice to SQS and SNS".to_owned()),
+    })
+}
+
+/// The page says "as an escaped JSON string"; some that speak the protocol write the JSON itself.
+fn text_of(payload: &RawValue) -> Result<Cow<'_, str>, String> {
+    if payload.get().starts_with('"') {
+        serde_json::from_str::<String>(payload.get()).map(Cow::Owned).map_err(|error| error.to_string())
+    } else {
+        Ok(payload.get().into())
+    }
 }
 
 fn reason(object: &OnFailure<'_>) -> String {

@@ -1,11 +1,14 @@
 //! The table of failures.
 //!
 //! Key `id`. The failure's JSON stands in `failure`; `stage`, `pipeline`, `destination`, `reason` and `at` stand beside
-//! it, to be listed by.
+//! it, to be listed by; `state` is what a person has done about it, and a failure that fails again is open again.
+
+mod reading;
 
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
+pub use self::reading::Marked;
 use super::{ObjectStore, failed};
 use crate::{
     digest,

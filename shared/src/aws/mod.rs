@@ -26,8 +26,15 @@ use aws_types::{
 };
 
 pub use self::{
-    activity::ActivityTable, failures::FailuresTable, ledger::LedgerTable, objects::ObjectStore,
-    pipelines::PipelinesTable, queue::FifoQueue, secrets::SecretStore, state::LiveState, stream::Backbone,
+    activity::{ActivityTable, Counted},
+    failures::{FailuresTable, Marked},
+    ledger::LedgerTable,
+    objects::ObjectStore,
+    pipelines::{Change, Others, PipelinesTable, PublishError, Published},
+    queue::{Depth, FifoQueue},
+    secrets::SecretStore,
+    state::LiveState,
+    stream::Backbone,
 };
 use crate::{
     config::{ConfigError, Environment, Reader},

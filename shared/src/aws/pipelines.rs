@@ -8,7 +8,8 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{
     Client,
-    types::{AttributeValue, Put, TransactWriteItem, Update},
+    operation::transact_write_items::TransactWriteItemsError,
+    types::{AttributeValue, CancellationReason, Delete, Put, TransactWriteItem, Update},
 };
 
 use super::{failed, malformed};
@@ -21,6 +22,68 @@ pub struct PipelinesTable {
     pub(super) table: String,
 }
 
+/// A transaction takes 100 writes ("`TransactWriteItems`", DynamoDB API reference): two a changed pipeline, one a retired
+/// one, and the revision.
+const MOST_WRITES: usize = 100;
+
+const TRANSACTION: &str = "dynamodb:TransactWriteItems";
+
+/// What becomes of live pipelines that are not among those published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Others {
+    /// They go on.
+    Keep,
+    /// They are taken out of service; their history stays.
+    Retire,
+}
+
+/// A pipeline as it stands after a publication.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// Its name.
+    pub name: String,
+    /// The version that is live, or was.
+    pub version: u64,
+    /// What the publication did.
+    pub change: Change,
+}
+
+/// What a publication did to a pipeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It was not live before.
+    New,
+    /// Its text is another one.
+    Changed,
+    /// Its text is the one that was live.
+    Unchanged,
+    /// It runs no more.
+    Retired,
+}
+
+/// Why nothing was published.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    /// The table could not be read or written.
+    #[error(transparent)]
+    Port(#[from] PortError),
+    /// Another publication came between reading and writing.
+    #[error(
+        "somebody else published pipelines at the same time, so that nothing was changed here; look at what is live now, \
+         and publish again"
+    )]
+    Overtaken,
+    /// More than one transaction takes.
+    #[error(
+        "{changes} pipelines would change, and at most 49 can at once, all or none; publish some of them first, from a \
+         folder that has only those"
+    )]
+    TooMany {
+        /// How many would change.
+        changes: usize,
+    },
+}
+
 type Item = HashMap<String, AttributeValue>;
 
 impl PipelinesTable {
@@ -31,48 +94,132 @@ impl PipelinesTable {
 
     /// Makes a document the live version of its pipeline, and answers the version: the one that is live where the text
     /// is the same, else the next. Fails where somebody else has published meanwhile.
-    pub async fn publish(&self, name: &str, document: &str) -> Result<u64, PortError> {
-        const OPERATION: &str = "dynamodb:TransactWriteItems";
-        let live = self.live().await?.into_iter().find(|pipeline| pipeline.name == name);
-        if let Some(live) = &live
-            && live.document == document
-        {
-            return Ok(live.version);
+    pub async fn publish(&self, name: &str, document: &str) -> Result<u64, PublishError> {
+        let published = self.publish_all(&[(name, document)], Others::Keep).await?;
+        Ok(published.first().map_or(0, |published| published.version))
+    }
+
+    /// Publishes pipelines, name and document each, in one transaction: all of them or none. Answers one entry a
+    /// document, in their order, and then one for each pipeline that was taken out of service.
+    pub async fn publish_all(
+        &self,
+        documents: &[(&str, &str)],
+        others: Others,
+    ) -> Result<Vec<Published>, PublishError> {
+        let live = self.live().await?;
+        let live_of = |name: &str| live.iter().find(|pipeline| pipeline.name == name);
+        let mut published = Vec::with_capacity(documents.len());
+        let mut writes = Vec::new();
+        for &(name, document) in documents {
+            let (version, change) = match live_of(name) {
+                Some(live) if live.document == document => (live.version, Change::Unchanged),
+                Some(live) => (live.version + 1, Change::Changed),
+                None => (self.last_version(name).await? + 1, Change::New),
+            };
+            if change != Change::Unchanged {
+                let before = live_of(name).map(|live| live.version);
+                writes.extend(self.make_live(name, document, version, before)?);
+            }
+            published.push(Published { name: name.to_owned(), version, change });
         }
-        let before = live.map_or(0, |live| live.version);
-        let version = before + 1;
+        if others == Others::Retire {
+            for pipeline in live.iter().filter(|pipeline| !documents.iter().any(|(name, _)| *name == pipeline.name)) {
+                writes.push(self.retire(pipeline)?);
+                let (name, version) = (pipeline.name.clone(), pipeline.version);
+                published.push(Published { name, version, change: Change::Retired });
+            }
+        }
+        if writes.is_empty() {
+            return Ok(published);
+        }
+        writes.push(self.count_revision()?);
+        if writes.len() > MOST_WRITES {
+            let changes = published.iter().filter(|published| published.change != Change::Unchanged).count();
+            return Err(PublishError::TooMany { changes });
+        }
+        let write = self.client.transact_write_items().set_transact_items(Some(writes));
+        match write.send().await {
+            Ok(_) => Ok(published),
+            Err(error) if error.as_service_error().is_some_and(is_conflict) => Err(PublishError::Overtaken),
+            Err(error) => Err(failed(TRANSACTION, &error).into()),
+        }
+    }
+
+    /// The newest version in a pipeline's history; 0 where it has none.
+    async fn last_version(&self, name: &str) -> Result<u64, PortError> {
+        const OPERATION: &str = "dynamodb:Query";
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("kind = :history")
+            .expression_attribute_values(":history", AttributeValue::S(history_of(name)))
+            .scan_index_forward(false)
+            .limit(1);
+        let answer = query.send().await.map_err(|error| failed(OPERATION, &error))?;
+        let newest = answer.items.as_ref().and_then(|items| items.first());
+        newest.map_or(Ok(0), |item| number(item, "version").ok_or_else(|| malformed(OPERATION, name)))
+    }
+
+    /// A version into the history, and into the place of what is live, if that is still the version `before`.
+    fn make_live(
+        &self,
+        name: &str,
+        document: &str,
+        version: u64,
+        before: Option<u64>,
+    ) -> Result<[TransactWriteItem; 2], PortError> {
         let history = Put::builder()
             .table_name(&self.table)
-            .set_item(Some(item(&format!("version#{name}"), &format!("{version:06}"), version, document)))
+            .set_item(Some(item(&history_of(name), &format!("{version:06}"), version, document)))
             .condition_expression("attribute_not_exists(kind)")
-            .build();
-        let mut current = Put::builder().table_name(&self.table).set_item(Some(item("live", name, version, document)));
-        current = if before == 0 {
-            current.condition_expression("attribute_not_exists(kind)")
-        } else {
-            current
+            .build()
+            .map_err(|error| failed(TRANSACTION, &error))?;
+        let current = Put::builder().table_name(&self.table).set_item(Some(item("live", name, version, document)));
+        let current = match before {
+            None => current.condition_expression("attribute_not_exists(kind)"),
+            Some(before) => current
                 .condition_expression("version = :before")
-                .expression_attribute_values(":before", AttributeValue::N(before.to_string()))
+                .expression_attribute_values(":before", AttributeValue::N(before.to_string())),
         };
-        let revision = Update::builder()
+        let current = current.build().map_err(|error| failed(TRANSACTION, &error))?;
+        Ok([history, current].map(|put| TransactWriteItem::builder().put(put).build()))
+    }
+
+    /// Takes a pipeline out of service; its history stays.
+    fn retire(&self, pipeline: &StoredPipeline) -> Result<TransactWriteItem, PortError> {
+        let delete = Delete::builder()
+            .table_name(&self.table)
+            .set_key(Some(key("live", &pipeline.name)))
+            .condition_expression("version = :before")
+            .expression_attribute_values(":before", AttributeValue::N(pipeline.version.to_string()))
+            .build()
+            .map_err(|error| failed(TRANSACTION, &error))?;
+        Ok(TransactWriteItem::builder().delete(delete).build())
+    }
+
+    fn count_revision(&self) -> Result<TransactWriteItem, PortError> {
+        let update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(key("revision", "-")))
             .update_expression("ADD revision :one")
             .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
-            .build();
-        let (history, current, revision) = match (history, current.build(), revision) {
-            (Ok(history), Ok(current), Ok(revision)) => (history, current, revision),
-            (Err(error), _, _) | (_, Err(error), _) | (_, _, Err(error)) => return Err(failed(OPERATION, &error)),
-        };
-        let write = self
-            .client
-            .transact_write_items()
-            .transact_items(TransactWriteItem::builder().put(history).build())
-            .transact_items(TransactWriteItem::builder().put(current).build())
-            .transact_items(TransactWriteItem::builder().update(revision).build());
-        write.send().await.map_err(|error| failed(OPERATION, &error))?;
-        Ok(version)
+            .build()
+            .map_err(|error| failed(TRANSACTION, &error))?;
+        Ok(TransactWriteItem::builder().update(update).build())
     }
+}
+
+/// Whether a condition did not hold, or another transaction held an item, so that nothing was written.
+fn is_conflict(error: &TransactWriteItemsError) -> bool {
+    let TransactWriteItemsError::TransactionCanceledException(canceled) = error else { return false };
+    let codes = canceled.cancellation_reasons().iter().filter_map(CancellationReason::code);
+    codes.into_iter().any(|code| matches!(code, "ConditionalCheckFailed" | "TransactionConflict"))
+}
+
+fn history_of(name: &str) -> String {
+    format!("version#{name}")
 }
 
 impl Pipelines for PipelinesTable {

@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_sqs::{
     Client,
-    types::{ChangeMessageVisibilityBatchRequestEntry, SendMessageBatchRequestEntry},
+    types::{ChangeMessageVisibilityBatchRequestEntry, QueueAttributeName, SendMessageBatchRequestEntry},
 };
 
 use super::failed;
@@ -28,6 +28,27 @@ impl FifoQueue {
     pub fn new(client: &Client, url: &str) -> Self {
         Self { client: client.clone(), url: url.to_owned() }
     }
+
+    /// How much is in it.
+    pub async fn depth(&self) -> Result<Depth, PortError> {
+        const WAITING: QueueAttributeName = QueueAttributeName::ApproximateNumberOfMessages;
+        const IN_FLIGHT: QueueAttributeName = QueueAttributeName::ApproximateNumberOfMessagesNotVisible;
+        let get = self.client.get_queue_attributes().queue_url(&self.url);
+        let answer = get.attribute_names(WAITING).attribute_names(IN_FLIGHT).send().await;
+        let attributes =
+            answer.map_err(|error| failed("sqs:GetQueueAttributes", &error))?.attributes.unwrap_or_default();
+        let count = |name| attributes.get(&name).and_then(|count| count.parse().ok()).unwrap_or(0);
+        Ok(Depth { waiting: count(WAITING), in_flight: count(IN_FLIGHT) })
+    }
+}
+
+/// How many messages a queue holds. SQS's counts are approximate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Depth {
+    /// Those that may be received now.
+    pub waiting: u64,
+    /// Those received, or hidden until they are tried again.
+    pub in_flight: u64,
 }
 
 impl Channel for FifoQueue {

@@ -46,7 +46,8 @@ impl Content {
 pub struct Item {
     /// The lane of its key.
     pub lane: Lane,
-    /// Its id; the ids of a frame's items make the frame's deduplication id.
+    /// Its id, and behind it the attempt where it is redriven: these make the frame's deduplication id, and SQS would
+    /// otherwise drop what it has had within five minutes.
     pub id: String,
     /// Its JSON.
     pub json: String,
