@@ -3,9 +3,11 @@
 
 pub mod commands;
 pub mod demo;
+pub mod deployed;
 pub mod faults;
 pub mod function;
 pub mod mapping;
+pub mod pipelines;
 pub mod services;
 pub mod simulator;
 pub mod stack;

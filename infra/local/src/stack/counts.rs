@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use shared::failure::Failure;
+use shared::failure::{Failure, Standing};
 
 use super::{Stack, resources::names};
 
@@ -30,6 +30,9 @@ impl Stack {
     pub async fn failed(&self) -> anyhow::Result<HashMap<String, u64>> {
         let mut failed = HashMap::new();
         for item in self.scan(&names::failures_table(&self.ground.config.variables.name)).await? {
+            if !waits(&item) {
+                continue;
+            }
             let pipeline = item.get("pipeline").and_then(|value| value.as_s().ok());
             *failed.entry(pipeline.map_or("-", String::as_str).to_owned()).or_default() += 1;
         }
@@ -39,13 +42,18 @@ impl Stack {
     /// The failures that wait for a person.
     pub async fn failures(&self) -> anyhow::Result<Vec<Failure>> {
         let items = self.scan(&names::failures_table(&self.ground.config.variables.name)).await?;
-        let json = items.iter().filter_map(|item| item.get("failure")?.as_s().ok());
+        let json = items.iter().filter(|item| waits(item)).filter_map(|item| item.get("failure")?.as_s().ok());
         json.map(|json| Ok(serde_json::from_str(json)?)).collect()
     }
 
     async fn scan(&self, table: &str) -> anyhow::Result<Vec<Item>> {
         self.ground.scan(table).await
     }
+}
+
+/// Whether a failure is open: neither redriven nor discarded.
+fn waits(failure: &Item) -> bool {
+    failure.get("state").and_then(|state| state.as_s().ok()).is_none_or(|state| state == Standing::Open.as_str())
 }
 
 impl super::Ground {

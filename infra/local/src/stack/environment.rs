@@ -10,8 +10,9 @@ use super::{
     StackConfig,
     functions::VENDOR_TIMEOUT,
     resources::{Resources, names},
-    variables::Origin,
+    variables::{Origin, SourceVariables},
 };
+use crate::deployed::{DeployedSource, SourceKind};
 use crate::services::{self, Services, secrets::Secrets};
 
 /// The environments of all functions.
@@ -41,6 +42,12 @@ impl Variables {
         variables.0.extend(more.into_iter().map(|(name, value)| (name.to_owned(), value)));
         variables
     }
+}
+
+/// A source's epoch. The local streams' labels are no times, as AWS's are, so a table has one here; a stack that starts
+/// anew starts its epoch anew.
+pub(super) fn epoch(source: &SourceVariables, kind: SourceKind) -> Option<u64> {
+    source.epoch().or((kind == SourceKind::Dynamodb).then_some(1))
 }
 
 impl Environments {
@@ -77,12 +84,12 @@ impl Environments {
         let mut tables = serde_json::Map::new();
         let mut streams = serde_json::Map::new();
         for (source, variables) in &stack.sources {
-            match variables.origin().map_err(anyhow::Error::msg)? {
-                // The local streams' labels are no times, as AWS's are; a stack that starts anew starts its epoch anew.
-                Origin::Table(table) => tables.insert(table, json!({"name": source, "epoch": 1})),
-                Origin::Stream(stream) if variables.key.is_empty() => streams.insert(stream, json!({"name": source})),
-                Origin::Stream(stream) => streams.insert(stream, json!({"name": source, "key": variables.key})),
+            let (sources, name, kind) = match variables.origin().map_err(anyhow::Error::msg)? {
+                Origin::Table(table) => (&mut tables, table, SourceKind::Dynamodb),
+                Origin::Stream(stream) => (&mut streams, stream, SourceKind::Kinesis),
             };
+            let (resource, key, epoch) = (None, variables.key.clone(), epoch(variables, kind));
+            sources.insert(name, DeployedSource { kind, resource, key, epoch }.entry(source));
         }
         let mut functions = BTreeMap::new();
         let mut add = |function: &str, own: Vec<(&'static str, String)>| {
@@ -111,6 +118,10 @@ impl Environments {
                 // Nobody watches a demo for an hour.
                 ("LONGEST_WAIT_SECONDS", "15".to_owned()),
             ];
+            if let Some(limit) = variables.rate_limit() {
+                own.push(("RATE_LIMIT", limit.to_string()));
+                own.push(("MAXIMUM_CONCURRENCY", variables.maximum_concurrency.to_string()));
+            }
             own.extend(variables.secret_arn.clone().map(|arn| ("SECRET_ARN", arn)));
             add(&format!("deliver-{destination}"), own);
             let queue = json!({"connector": variables.connector, "queue_url": url, "lanes": variables.lanes()});

@@ -33,16 +33,16 @@ const TRANSFORM_WINDOW: Duration = Duration::from_secs(1);
 /// reordering.
 const RECORD_AGE: i32 = 12 * 60 * 60;
 
-fn settings(window: Duration, parallelization_factor: usize) -> StreamSettings {
+fn settings(window: Duration, filter_criteria: FilterCriteria) -> StreamSettings {
     StreamSettings {
         batch_size: 500,
         maximum_batching_window: window,
-        parallelization_factor,
+        parallelization_factor: 2,
         maximum_retry_attempts: -1,
         maximum_record_age: RECORD_AGE,
         bisect_batch_on_function_error: true,
         report_batch_item_failures: true,
-        filter_criteria: FilterCriteria::default(),
+        filter_criteria,
         starting_position: StartingPosition::TrimHorizon,
         poll_interval: Duration::from_millis(100),
         backoff: Backoff { first: Duration::from_millis(100), bound: Duration::from_secs(10) },
@@ -81,6 +81,7 @@ pub(super) async fn start(
     let role = format!("arn:aws:iam::{}:role/{}-freshet", services::ACCOUNT, stack.name);
     let mut mappings = BTreeMap::new();
     for (name, source) in &stack.sources {
+        let filter = FilterCriteria::parse(&source.filter)?;
         let (source, function): (Arc<dyn StreamSource>, _) = match source.origin().map_err(anyhow::Error::msg)? {
             Origin::Table(table) => {
                 let arn = table_stream(aws, &table).await?;
@@ -91,10 +92,10 @@ pub(super) async fn start(
                 (Arc::new(KinesisSource::new(aws.kinesis().clone(), arn, &role)), get("capture-kinesis")?)
             }
         };
-        mappings.insert(format!("source/{name}"), read(source, function, settings(Duration::ZERO, 2))?);
+        mappings.insert(format!("source/{name}"), read(source, function, settings(Duration::ZERO, filter))?);
     }
     let backbone = KinesisSource::new(aws.kinesis().clone(), &resources.changes_arn, &role);
-    let transform = read(Arc::new(backbone), get("transform")?, settings(TRANSFORM_WINDOW, 2))?;
+    let transform = read(Arc::new(backbone), get("transform")?, settings(TRANSFORM_WINDOW, FilterCriteria::default()))?;
     mappings.insert("backbone".to_owned(), transform);
     for (name, queue) in resources.queues() {
         let concurrency = stack.destinations.get(name).map(|destination| destination.maximum_concurrency);

@@ -16,9 +16,10 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use shared::{
-    aws::{Aws, PipelinesTable},
+    aws::{Aws, Others, PipelinesTable},
+    config::Environment as _,
     lane::Lanes,
     pipeline::{Known, Pipeline},
     ports::LaneCounts as _,
@@ -29,11 +30,13 @@ use self::{
     environment::Environments,
     functions::Functions,
     resources::{Resources, names},
-    variables::Variables,
+    variables::{Origin, Variables},
 };
 use crate::{
+    deployed::{Credentials, Deployed, DeployedDestination, DeployedSource, Endpoints, SourceKind},
     faults::Faults,
     mapping::{MappingHandle, MappingStatus},
+    pipelines,
     services::{self, Ports, Services, ServicesConfig, secrets::Secrets},
 };
 
@@ -108,12 +111,73 @@ impl Ground {
 
     /// Publishes every pipeline of a folder, or none where one is wrong.
     pub async fn publish(&self, folder: &Path) -> anyhow::Result<Vec<Pipeline>> {
-        let pipelines = read_pipelines(folder, &self.known())?;
+        let pipelines = pipelines::read(folder, &self.known())?;
         let table = PipelinesTable::new(self.aws.dynamodb(), &names::pipelines_table(&self.config.variables.name));
-        for (pipeline, document) in &pipelines {
-            table.publish(&pipeline.name, document).await?;
+        let documents: Vec<_> = pipelines.iter().map(|file| (&*file.pipeline.name, &*file.document)).collect();
+        table.publish_all(&documents, Others::Keep).await?;
+        Ok(pipelines.into_iter().map(|file| file.pipeline).collect())
+    }
+
+    /// What `terraform output -json freshet` tells of a deployed stack, of this one.
+    pub fn deployed(&self) -> anyhow::Result<Deployed> {
+        let stack = &self.config.variables;
+        let name = &stack.name;
+        let url = |function: &str, variable: &str| self.environments.of(function).get(variable);
+        let mut sources = BTreeMap::new();
+        for (source, variables) in &stack.sources {
+            let origin = variables.origin().map_err(anyhow::Error::msg)?;
+            let kind = match origin {
+                Origin::Table(_) => SourceKind::Dynamodb,
+                Origin::Stream(_) => SourceKind::Kinesis,
+            };
+            let (resource, key) = (Some(origin.name().to_owned()), variables.key.clone());
+            let epoch = environment::epoch(variables, kind);
+            sources.insert(source.clone(), DeployedSource { kind, resource, key, epoch });
         }
-        Ok(pipelines.into_iter().map(|(pipeline, _)| pipeline).collect())
+        let mut destinations = BTreeMap::new();
+        for (destination, variables) in &stack.destinations {
+            let queue = self.resources.queues().get(destination).context("the destination has no queue")?;
+            let function = format!("deliver-{destination}");
+            let settings = url(&function, "SETTINGS").unwrap_or_default();
+            let told = DeployedDestination {
+                connector: variables.connector.clone(),
+                settings: serde_json::from_str(&settings)?,
+                lanes: variables.lanes(),
+                queue_url: queue.url.clone(),
+                dead_letter_url: queue.dead_letter_url.clone(),
+                function: names::function(name, &function),
+            };
+            destinations.insert(destination.clone(), told);
+        }
+        let captures =
+            ["dynamodb", "kinesis"].map(|kind| (kind.to_owned(), names::function(name, &format!("capture-{kind}"))));
+        Ok(Deployed {
+            name: name.clone(),
+            region: services::REGION.to_owned(),
+            pipelines_table: names::pipelines_table(name),
+            ledger_table: names::ledger_table(name),
+            failures_table: names::failures_table(name),
+            activity_table: names::activity_table(name),
+            bucket: names::bucket(name),
+            changes_stream: names::changes_stream(name),
+            changes_lanes: stack.backbone.lanes,
+            sources,
+            destinations,
+            transform: names::function(name, "transform"),
+            collect_failures: names::function(name, "collect-failures"),
+            captures: captures.into(),
+            endpoints: Some(Endpoints {
+                dynamodb: url("", "AWS_ENDPOINT_URL_DYNAMODB"),
+                kinesis: url("", "AWS_ENDPOINT_URL_KINESIS"),
+                sqs: url("", "AWS_ENDPOINT_URL_SQS"),
+                s3: url("", "AWS_ENDPOINT_URL_S3"),
+                secrets_manager: url("", "AWS_ENDPOINT_URL_SECRETS_MANAGER"),
+            }),
+            credentials: Some(Credentials {
+                access_key_id: services::ACCESS_KEY.to_owned(),
+                secret_access_key: services::SECRET_KEY.to_owned(),
+            }),
+        })
     }
 
     /// A function's environment, with the variables that Terraform sets and those that Lambda sets.
@@ -211,32 +275,4 @@ async fn record_lanes(variables: &Variables, aws: &Aws) -> anyhow::Result<()> {
         table.agree(&name, lanes).await?;
     }
     Ok(())
-}
-
-/// Reads a folder's `*.toml`, in the order of their names. Every mistake of every file is reported at once.
-pub fn read_pipelines(folder: &Path, known: &Known) -> anyhow::Result<Vec<(Pipeline, String)>> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
-        .with_context(|| format!("the folder of pipelines {} cannot be read", folder.display()))?
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
-        .collect();
-    files.sort();
-    if files.is_empty() {
-        bail!("there is no pipeline in {}: put a file such as customers-to-crm.toml there", folder.display());
-    }
-    let mut pipelines: Vec<(Pipeline, String)> = Vec::new();
-    let mut problems = Vec::new();
-    for file in files {
-        let text = std::fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?;
-        match Pipeline::parse(&file.display().to_string(), &text, 0, known) {
-            Ok(pipeline) if pipelines.iter().any(|(other, _)| other.name == pipeline.name) => problems.push(format!(
-                "{}: another file of the folder has the pipeline `{}` too; give one of them another name",
-                file.display(),
-                pipeline.name
-            )),
-            Ok(pipeline) => pipelines.push((pipeline, text)),
-            Err(error) => problems.push(error.to_string()),
-        }
-    }
-    if problems.is_empty() { Ok(pipelines) } else { bail!("{}", problems.join("\n")) }
 }

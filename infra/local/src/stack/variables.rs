@@ -1,5 +1,8 @@
 //! The stack's variables: the `*.tfvars` file that Terraform reads.
 
+mod arn;
+mod deployment;
+
 use std::{fmt, path::Path};
 
 use indexmap::IndexMap;
@@ -11,6 +14,14 @@ use shared::{
     pipeline::Known,
     value::{Number, Object, Value},
 };
+
+use crate::mapping::filter::FilterCriteria;
+
+/// The bucket's name has more behind the stack's, and ends at 63 characters.
+const LONGEST_STACK: usize = 27;
+
+/// Five filters for each mapping ("Lambda quotas").
+const MOST_PATTERNS: usize = 5;
 
 /// What a stack consists of.
 #[derive(Clone, Debug, Deserialize)]
@@ -27,6 +38,23 @@ pub struct Variables {
     pub sources: IndexMap<String, SourceVariables>,
     /// The destinations by name.
     pub destinations: IndexMap<String, DestinationVariables>,
+    /// The functions' processor. From here on the local stack checks, and takes no further notice.
+    pub architecture: Option<String>,
+    /// The folder with the functions' zips.
+    pub packages: Option<String>,
+    /// A customer key for everything that holds data.
+    pub kms_key_arn: Option<String>,
+    /// The permissions boundary of every role.
+    pub permissions_boundary_arn: Option<String>,
+    /// How many days logs are kept.
+    pub log_retention_days: Option<u32>,
+    /// The SNS topic that alarms go to.
+    pub alarm_topic_arn: Option<String>,
+    /// Whether what holds data refuses to be deleted.
+    pub deletion_protection: Option<bool>,
+    /// Tags of everything.
+    #[serde(default)]
+    pub tags: IndexMap<String, String>,
 }
 
 /// The stream between capture and transform.
@@ -37,16 +65,20 @@ pub struct BackboneVariables {
     pub shards: u32,
     /// How many lanes; fixed when the stack is created.
     pub lanes: u32,
+    /// How long changes are kept, in hours. The local stack keeps them all.
+    pub retention_hours: u32,
+    /// Whether AWS decides on the number of shards. The local stack takes no notice.
+    pub on_demand: bool,
 }
 
 impl Default for BackboneVariables {
     fn default() -> Self {
-        Self { shards: 1, lanes: 16 }
+        Self { shards: 1, lanes: 16, retention_hours: 24, on_demand: false }
     }
 }
 
 /// A source: one of the two ARNs.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SourceVariables {
     /// A table's stream.
@@ -56,6 +88,13 @@ pub struct SourceVariables {
     /// For Kinesis: the fields that name an event's row. The partition key does, without.
     #[serde(default)]
     pub key: Vec<String>,
+    /// Greater than any before, where positions start anew without a new stream.
+    pub epoch: Option<hcl::Number>,
+    /// Patterns of event filtering, as JSON. What matches none is not captured at all.
+    #[serde(default)]
+    pub filter: Vec<String>,
+    /// The customer key that the table or stream is encrypted with. The local stack takes no notice.
+    pub kms_key_arn: Option<String>,
 }
 
 /// A destination.
@@ -69,9 +108,25 @@ pub struct DestinationVariables {
     pub settings: IndexMap<String, hcl::Value>,
     /// The ARN of its secret.
     pub secret_arn: Option<String>,
+    /// The customer key that the secret is encrypted with. The local stack takes no notice.
+    pub secret_kms_key_arn: Option<String>,
     /// How many invocations may deliver at once, from 2.
     #[serde(default = "two")]
     pub maximum_concurrency: u32,
+    /// The count of lanes of its queue; four for each concurrent invocation, without.
+    pub lanes: Option<hcl::Number>,
+    /// At most so many requests in so many seconds.
+    pub rate_limit: Option<RateLimitVariables>,
+}
+
+/// A limit of requests.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateLimitVariables {
+    /// So many requests …
+    pub requests: f64,
+    /// … in so many seconds.
+    pub seconds: f64,
 }
 
 const fn two() -> u32 {
@@ -100,7 +155,7 @@ impl fmt::Display for VariablesError {
 }
 
 /// What a source is, by its ARN.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
     /// The table of this name.
     Table(String),
@@ -139,6 +194,17 @@ impl SourceVariables {
     }
 }
 
+impl SourceVariables {
+    /// The epoch, where one is set.
+    pub fn epoch(&self) -> Option<u64> {
+        self.epoch.as_ref().and_then(hcl::Number::as_u64)
+    }
+}
+
+fn whole(number: &hcl::Number) -> Option<u32> {
+    u32::try_from(number.as_u64()?).ok()
+}
+
 fn table_of(arn: &str) -> Option<&str> {
     let (table, label) = arn.strip_prefix("arn:")?.split_once(":table/")?.1.split_once("/stream/")?;
     (!table.is_empty() && !label.is_empty()).then_some(table)
@@ -150,9 +216,14 @@ fn stream_of(arn: &str) -> Option<&str> {
 }
 
 impl DestinationVariables {
-    /// The count of lanes of the destination's queue: four for each concurrent invocation.
-    pub const fn lanes(&self) -> u32 {
-        4 * self.maximum_concurrency
+    /// The count of lanes of the destination's queue: its own, or four for each concurrent invocation.
+    pub fn lanes(&self) -> u32 {
+        self.lanes.as_ref().and_then(whole).unwrap_or(4 * self.maximum_concurrency)
+    }
+
+    /// The limit of requests as deliver reads it.
+    pub fn rate_limit(&self) -> Option<serde_json::Value> {
+        self.rate_limit.map(|limit| serde_json::json!({"requests": limit.requests, "seconds": limit.seconds}))
     }
 
     /// The settings as the connector reads them.
@@ -199,6 +270,13 @@ impl Variables {
         let mut problems = Vec::new();
         if !is_name(&self.name) {
             problems.push(name_problem("name", &self.name));
+        } else if self.name.len() > LONGEST_STACK {
+            problems.push(format!(
+                "name: the name {:?} has {} characters; a stack's may have {LONGEST_STACK}, since its bucket's name ends \
+                 at 63",
+                self.name,
+                self.name.len()
+            ));
         }
         if self.backbone.shards == 0 {
             problems.push("backbone.shards is 0; a stream has at least one".to_owned());
@@ -208,23 +286,50 @@ impl Variables {
                 "backbone.lanes is 0; set it to 16, or four for each shard that the stack may ever have".to_owned(),
             );
         }
+        if self.backbone.lanes > 4_000 {
+            problems.push(format!("backbone.lanes is {}; it is a whole number, at most 4000", self.backbone.lanes));
+        }
+        if !(24..=8_760).contains(&self.backbone.retention_hours) {
+            problems
+                .push(format!("backbone.retention_hours is {}; AWS takes 24 to 8760", self.backbone.retention_hours));
+        }
         if self.sources.is_empty() {
             problems.push("sources is empty; add a table or a stream".to_owned());
         }
         for (name, source) in &self.sources {
-            if !is_name(name) {
-                problems.push(name_problem(&format!("sources.{name}"), name));
-            }
-            if let Err(reason) = source.origin() {
-                problems.push(format!("sources.{name}: {reason}"));
-            }
-            if source.dynamodb_stream_arn.is_some() && !source.key.is_empty() {
-                problems.push(format!("sources.{name}: key is for Kinesis; a table has its own"));
-            }
+            source_problems(name, source, &mut problems);
+        }
+        let mut resources: Vec<Origin> = self.sources.values().filter_map(|source| source.origin().ok()).collect();
+        let count = resources.len();
+        resources.sort_unstable();
+        resources.dedup();
+        if resources.len() < count {
+            problems.push(
+                "sources: two of them are the same table or stream, or have the same name in two accounts; keep one, \
+                 since a pipeline's filter can tell its events apart"
+                    .to_owned(),
+            );
         }
         for (name, destination) in &self.destinations {
             destination_problems(name, destination, &mut problems);
+            let function = format!("{}-freshet-deliver-{name}", self.name);
+            if function.len() > 64 {
+                problems.push(format!(
+                    "destinations.{name}: its function would be {function}, which has {} characters; AWS takes 64, so \
+                     shorten the name of the destination or of the stack",
+                    function.len()
+                ));
+            }
+            if let Some(other) = name.strip_suffix("-dead")
+                && self.destinations.contains_key(other)
+            {
+                problems.push(format!(
+                    "destinations.{name}: the dead letters of {other} have a queue of this name; name the destination \
+                     otherwise"
+                ));
+            }
         }
+        deployment::problems(self, &mut problems);
         problems
     }
 
@@ -250,6 +355,31 @@ impl Variables {
     }
 }
 
+fn source_problems(name: &str, source: &SourceVariables, problems: &mut Vec<String>) {
+    let place = format!("sources.{name}");
+    if !is_name(name) {
+        problems.push(name_problem(&place, name));
+    }
+    if let Err(reason) = source.origin() {
+        problems.push(format!("{place}: {reason}"));
+    }
+    if source.dynamodb_stream_arn.is_some() && !source.key.is_empty() {
+        problems.push(format!("{place}: key is for Kinesis; a table has its own"));
+    }
+    if let Some(epoch) = source.epoch.as_ref().filter(|epoch| epoch.as_u64().is_none()) {
+        problems.push(format!("{place}.epoch is {epoch}; it is a whole number, and greater than any before"));
+    }
+    let is_object = |pattern: &String| serde_json::from_str::<serde_json::Map<_, serde_json::Value>>(pattern).is_ok();
+    if source.filter.len() > MOST_PATTERNS || !source.filter.iter().all(is_object) {
+        problems.push(format!(
+            "{place}.filter has to be at most {MOST_PATTERNS} patterns, each a JSON object such as \
+             jsonencode({{ dynamodb = {{ NewImage = {{ country = {{ S = [\"US\"] }} }} }} }})"
+        ));
+    } else if let Err(error) = FilterCriteria::parse(&source.filter) {
+        problems.push(format!("{place}.filter: {error}"));
+    }
+}
+
 fn destination_problems(name: &str, destination: &DestinationVariables, problems: &mut Vec<String>) {
     let place = format!("destinations.{name}");
     if !is_name(name) {
@@ -272,6 +402,31 @@ fn destination_problems(name: &str, destination: &DestinationVariables, problems
     if !(2..=1_000).contains(&destination.maximum_concurrency) {
         problems
             .push(format!("{place}.maximum_concurrency is {}; AWS takes 2 to 1000", destination.maximum_concurrency));
+    }
+    if let Some(lanes) = &destination.lanes
+        && !whole(lanes).is_some_and(|lanes| (1..=4_000).contains(&lanes))
+    {
+        problems.push(format!(
+            "{place}.lanes is {lanes}; a queue has 1 to 4000: leave it out for four for each concurrent invocation, or \
+             set 1 where the vendor takes one request at a time"
+        ));
+    }
+    if let Some(RateLimitVariables { requests, seconds }) = destination.rate_limit
+        && !(requests > 0.0 && seconds > 0.0)
+    {
+        problems.push(format!(
+            "{place}.rate_limit is {requests} requests in {seconds} seconds; both are above zero: to stop a \
+             destination, pause its pipelines"
+        ));
+    }
+    if let Some(arn) = &destination.secret_arn
+        && !arn::is(arn, "secretsmanager", "secret:")
+    {
+        // The value is not repeated: it may be the secret itself.
+        problems.push(format!(
+            "{place}.secret_arn is no ARN of a secret; it looks like \
+             arn:aws:secretsmanager:<region>:<account>:secret:<name>, and the secret itself never stands here"
+        ));
     }
 }
 
@@ -314,6 +469,46 @@ destinations = {
     }
 
     #[test]
+    fn what_terraform_takes_is_taken() {
+        let more = r#"
+architecture             = "x86_64"
+packages                 = "target/lambda/x86_64"
+kms_key_arn              = "arn:aws:kms:eu-central-1:123456789012:key/1234"
+permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
+log_retention_days       = 7
+alarm_topic_arn          = "arn:aws:sns:eu-central-1:123456789012:alarms"
+deletion_protection      = false
+tags                     = { team = "data" }
+backbone                 = { retention_hours = 48, on_demand = true }
+"#;
+        let good = GOOD
+            .replace("{ connector", "{ lanes = 1, rate_limit = { requests = 100, seconds = 10 }, connector")
+            .replace("key =", r#"epoch = 2, filter = ["{\"data\":{\"page\":[\"/\"]}}"], kms_key_arn = "k", key ="#);
+        let variables = Variables::parse("a.tfvars", &format!("{good}{more}")).unwrap();
+        assert_eq!(variables.destinations["hook"].lanes(), 1);
+        let limit = variables.destinations["hook"].rate_limit().unwrap();
+        assert_eq!(limit, serde_json::json!({"requests": 100.0, "seconds": 10.0}));
+        assert_eq!(variables.sources["views"].epoch(), Some(2));
+        assert_eq!(variables.sources["views"].filter.len(), 1);
+    }
+
+    #[test]
+    fn two_sources_of_one_stream_and_a_queue_of_two_destinations_are_refused() {
+        let twice = GOOD.replace(
+            "  views ",
+            "  again = { kinesis_stream_arn = \"arn:aws:kinesis:eu-central-1:123456789012:stream/views\" }\n  views ",
+        );
+        let error = Variables::parse("a.tfvars", &twice).unwrap_err().to_string();
+        assert!(error.contains("sources: two of them are the same table or stream"), "{error}");
+        let dead = GOOD.replace("  hook ", "  hook-dead = { connector = \"webhook\", settings = { url = \"https://b.example\", body = \"array\" } }\n  hook ");
+        let error = Variables::parse("a.tfvars", &dead).unwrap_err().to_string();
+        assert!(
+            error.contains("destinations.hook-dead: the dead letters of hook have a queue of this name"),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn each_mistake_gets_its_place_and_mend() {
         for (from, to, message) in [
             ("\"webhook\"", "\"webhok\"", "a.tfvars: destinations.hook.connector:"),
@@ -325,6 +520,34 @@ destinations = {
             ("key =", "keys =", "keys"),
             ("region  = \"eu-central-1\"", "", "region"),
             ("sources = {", "sources = ", "-->"),
+            ("region  =", "regions = 1\nregion =", "regions"),
+            ("{ connector", "{ lanes = 0, connector", "destinations.hook.lanes is 0; a queue has 1 to 4000"),
+            (
+                "{ connector",
+                "{ rate_limit = { requests = 0, seconds = 10 }, connector",
+                "destinations.hook.rate_limit is 0 requests in 10 seconds; both are above zero",
+            ),
+            (
+                "{ connector",
+                "{ secret_arn = \"hunter2\", connector",
+                "destinations.hook.secret_arn is no ARN of a secret",
+            ),
+            ("key =", "epoch = -1, key =", "sources.views.epoch is -1; it is a whole number"),
+            ("key =", "filter = [\"US\"], key =", "sources.views.filter has to be at most 5 patterns"),
+            (
+                "name    = \"store\"",
+                "name = \"a-name-of-twenty-eight-chars\"",
+                "has 28 characters; a stack's may have 27",
+            ),
+            ("{ connector", "{ maximum_concurrency = 2.5, connector", "2.5"),
+            ("region  =", "architecture = \"arm\"\nregion =", "architecture is \"arm\"; Lambda has arm64 and x86_64"),
+            ("region  =", "log_retention_days = 8\nregion =", "log_retention_days is 8; CloudWatch takes 1, 3, 5"),
+            ("region  =", "kms_key_arn = \"x\"\nregion =", "kms_key_arn is \"x\", which is no ARN of a key"),
+            (
+                "region  =",
+                "backbone = { retention_hours = 1 }\nregion =",
+                "backbone.retention_hours is 1; AWS takes 24",
+            ),
         ] {
             let error = Variables::parse("a.tfvars", &GOOD.replacen(from, to, 1)).unwrap_err().to_string();
             assert!(error.starts_with("a.tfvars: ") && error.contains(message), "{to}: {error}");

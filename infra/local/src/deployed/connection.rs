@@ -1,0 +1,74 @@
+//! A stack, and the clients of the services that it is made of.
+
+use anyhow::bail;
+use shared::{
+    aws::{ActivityTable, Aws, Backbone, FailuresTable, FifoQueue, ObjectStore, PipelinesTable},
+    config::Environment,
+};
+
+use super::{Deployed, DeployedDestination, DeployedEnvironment};
+
+/// A stack that can be worked on.
+pub struct Connection<'a> {
+    /// Its names.
+    pub deployed: Deployed,
+    process: &'a dyn Environment,
+    aws: Aws,
+}
+
+impl<'a> Connection<'a> {
+    /// Connects with the credentials of the outputs or else of the process's environment.
+    pub fn new(deployed: Deployed, process: &'a dyn Environment) -> anyhow::Result<Self> {
+        let environment = DeployedEnvironment::new(&deployed, process);
+        let is_set = |name: &str| environment.get(name).is_some_and(|value| !value.is_empty());
+        if !is_set("AWS_ACCESS_KEY_ID") || !is_set("AWS_SECRET_ACCESS_KEY") {
+            bail!(
+                "there are no AWS credentials in the environment; put those of your profile there with `eval \"$(aws \
+                 configure export-credentials --format env)\"`"
+            );
+        }
+        let aws = Aws::from_environment(&environment)?;
+        Ok(Self { deployed, process, aws })
+    }
+
+    /// The environment of the stack's functions, as far as a command needs it.
+    pub fn environment(&self) -> DeployedEnvironment<'_> {
+        DeployedEnvironment::new(&self.deployed, self.process)
+    }
+
+    /// The table of pipelines.
+    pub fn pipelines(&self) -> PipelinesTable {
+        PipelinesTable::new(self.aws.dynamodb(), &self.deployed.pipelines_table)
+    }
+
+    /// The table of failures.
+    pub fn failures(&self) -> FailuresTable {
+        let Deployed { failures_table, bucket, .. } = &self.deployed;
+        FailuresTable::new(self.aws.dynamodb(), failures_table, self.objects(), bucket)
+    }
+
+    /// The table of activity.
+    pub fn activity(&self) -> ActivityTable {
+        ActivityTable::new(self.aws.dynamodb(), &self.deployed.activity_table)
+    }
+
+    /// The objects in S3.
+    pub fn objects(&self) -> ObjectStore {
+        ObjectStore::new(self.aws.s3())
+    }
+
+    /// The backbone.
+    pub fn backbone(&self) -> Backbone {
+        Backbone::new(self.aws.kinesis(), &self.deployed.changes_stream)
+    }
+
+    /// A destination's queue.
+    pub fn queue(&self, destination: &DeployedDestination) -> FifoQueue {
+        FifoQueue::new(self.aws.sqs(), &destination.queue_url)
+    }
+
+    /// The queue of a destination's dead letters.
+    pub fn dead_letters(&self, destination: &DeployedDestination) -> FifoQueue {
+        FifoQueue::new(self.aws.sqs(), &destination.dead_letter_url)
+    }
+}
