@@ -4,7 +4,7 @@
 
 mod memory;
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use deliver::RateLimit;
 use memory::{Memory, contact, deadline, event, handler, messages, payload};
@@ -313,5 +313,5 @@ async fn a_limited_rate_holds_the_lanes_until_the_next_turn() {
     assert_eq!(response.failed().collect::<Vec<_>>(), ["m-1"]);
     assert_eq!(world.http.requests.lock().unwrap().len(), 1);
     let hidden = world.visibility.hidden.lock().unwrap().clone();
-    assert_eq!(hidden, [("handle-m-1".to_owned(), Duration::from_mins(10))]);
+    assert_eq!(hidden, HashMap::from([("handle-m-1".to_owned(), Duration::from_mins(10))]));
 }

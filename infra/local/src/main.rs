@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use freshet::commands::{self, demo, invoke};
+use freshet::commands::{self, demo, failures, invoke, pipelines, status};
+use shared::config::ProcessEnvironment;
 
 /// Fresh data, straight from the source.
 #[derive(Debug, Parser)]
@@ -19,6 +20,12 @@ enum Command {
     Demo(demo::Arguments),
     /// Hand an event to one function, and show what it returns and what it emits
     Invoke(invoke::Arguments),
+    /// Push, pull, compare and list the pipelines of a deployed stack
+    Pipelines(pipelines::Arguments),
+    /// Show how fresh the data of a deployed stack is, what waits and what failed
+    Status(status::Arguments),
+    /// List, show, redrive and discard the failures of a deployed stack
+    Failures(failures::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -35,6 +42,9 @@ fn main() -> ExitCode {
         match cli.command {
             Command::Demo(arguments) => demo::command(arguments).await,
             Command::Invoke(arguments) => invoke::command(arguments).await,
+            Command::Pipelines(arguments) => pipelines::command(arguments, &ProcessEnvironment).await,
+            Command::Status(arguments) => status::command(arguments, &ProcessEnvironment).await,
+            Command::Failures(arguments) => failures::command(arguments, &ProcessEnvironment).await,
         }
     });
     ended.unwrap_or_else(|error| {

@@ -92,6 +92,7 @@ pub async fn command(arguments: Arguments) -> anyhow::Result<ExitCode> {
         sqs: arguments.sqs_port,
         s3: arguments.s3_port,
     };
+    let outputs = data_dir.as_ref().map(|folder| folder.join("stack.json"));
     let ground = Ground::lay(StackConfig { variables, data_dir, ports, faults, own_endpoints }).await?;
     let pipelines = ground.publish(&folder.join("pipelines")).await?;
     sources::create(ground.aws().dynamodb(), ground.aws().kinesis()).await?;
@@ -100,6 +101,11 @@ pub async fn command(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let world = LocalWorld { stack, logs: SimulatorLogs::default() };
     for (name, url) in world.pages() {
         println!("  {name:<12} {url}");
+    }
+    if let Some(outputs) = outputs {
+        std::fs::write(&outputs, serde_json::to_string_pretty(&world.stack.ground().deployed()?)?)
+            .with_context(|| format!("{} cannot be written", outputs.display()))?;
+        println!("Look into it from another terminal: freshet status --outputs {}", outputs.display());
     }
     let ended = demo::run(&options, &world).await;
     world.stack.stop().await;

@@ -1,7 +1,11 @@
 //! What the `freshet` command does.
 
 pub mod demo;
+pub mod failures;
 pub mod invoke;
+pub mod pipelines;
+pub mod status;
+mod table;
 
 use std::path::{Path, PathBuf};
 

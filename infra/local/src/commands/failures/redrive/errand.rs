@@ -1,0 +1,228 @@
+//! Where a failure enters again, by its stage and by what it holds.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use shared::{
+    delivery::Delivery,
+    event::ChangeEvent,
+    failure::{Kept, Stage},
+};
+
+use crate::deployed::{Deployed, SourceKind};
+
+/// What is to be sent, and where to.
+#[derive(Debug, PartialEq)]
+pub enum Errand {
+    /// To a destination's queue.
+    Delivery {
+        /// The destination.
+        destination: String,
+        /// The delivery …
+        delivery: Box<Delivery>,
+        /// … and its JSON.
+        json: String,
+    },
+    /// Onto the backbone.
+    Event {
+        /// The event …
+        event: Box<ChangeEvent>,
+        /// … and its JSON.
+        json: String,
+    },
+    /// A frame of the backbone that transform could not take: its events go onto the backbone.
+    Frame(Vec<u8>),
+    /// Through the capture function of its kind.
+    Record {
+        /// The kind of its source.
+        kind: SourceKind,
+        /// The record, byte for byte.
+        raw: Vec<u8>,
+    },
+}
+
+impl Errand {
+    /// Of a failure with these bytes; the error says why it cannot enter again, and what to do.
+    pub fn of(kept: &Kept, payload: Vec<u8>, deployed: &Deployed) -> Result<Self, String> {
+        match kept.failure.stage {
+            Stage::Deliver => Self::delivery(kept, payload, deployed),
+            Stage::Transform => {
+                let json = text(payload)?;
+                let event = serde_json::from_str(&json).map_err(|error| {
+                    format!("it holds no change event ({error}), so nothing can be sent; {DISCARD}")
+                })?;
+                Ok(Self::Event { event: Box::new(event), json })
+            }
+            Stage::Capture | Stage::Invocation => Self::record(payload, deployed),
+        }
+    }
+
+    fn delivery(kept: &Kept, payload: Vec<u8>, deployed: &Deployed) -> Result<Self, String> {
+        let json = text(payload)?;
+        let delivery = serde_json::from_str(&json)
+            .map_err(|error| format!("it holds no delivery ({error}), so nothing can be sent; {DISCARD}"))?;
+        let destination = kept.failure.destination.clone();
+        let destination = destination.ok_or_else(|| format!("its destination is not known; {DISCARD}"))?;
+        if !deployed.destinations.contains_key(&destination) {
+            return Err(format!(
+                "the stack has no destination {destination} any more; put it back and apply, or {DISCARD}"
+            ));
+        }
+        Ok(Self::Delivery { destination, delivery: Box::new(delivery), json })
+    }
+
+    fn record(raw: Vec<u8>, deployed: &Deployed) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct Record<'a> {
+            #[serde(borrow, default, rename = "eventSource")]
+            event_source: Cow<'a, str>,
+            #[serde(borrow, default, rename = "eventSourceARN")]
+            stream: Cow<'a, str>,
+            #[serde(borrow)]
+            kinesis: Option<Kinesis<'a>>,
+        }
+        #[derive(Deserialize)]
+        struct Kinesis<'a> {
+            #[serde(borrow)]
+            data: Cow<'a, str>,
+        }
+        let readable = String::from_utf8_lossy(&raw);
+        let record: Record<'_> = serde_json::from_str(&readable).map_err(|error| {
+            format!("it holds no record of a stream ({error}); read from it which records it was, and {DISCARD}")
+        })?;
+        let (kind, resource) = match &*record.event_source {
+            "aws:dynamodb" => (SourceKind::Dynamodb, part_behind(&record.stream, ":table/")),
+            "aws:kinesis" => (SourceKind::Kinesis, part_behind(&record.stream, ":stream/")),
+            other => return Err(format!("it holds no record of a stream: its eventSource is {other:?}; {DISCARD}")),
+        };
+        if kind == SourceKind::Kinesis && resource == deployed.changes_stream {
+            let data = record.kinesis.map(|kinesis| base64_simd::STANDARD.decode_to_vec(kinesis.data.as_bytes()));
+            return match data {
+                Some(Ok(body)) => Ok(Self::Frame(body)),
+                _ => Err(format!("it holds a record of the backbone without readable data; {DISCARD}")),
+            };
+        }
+        let mut sources = deployed.sources.values().filter(|source| source.kind == kind).peekable();
+        if sources.peek().is_some() && sources.clone().all(|source| source.resource.is_none()) {
+            return Err("the stack's outputs do not tell the names of its tables and streams; apply its Terraform of \
+                        this version, and write them again"
+                .to_owned());
+        }
+        if !sources.any(|source| source.resource.as_deref() == Some(resource)) {
+            return Err(format!(
+                "{resource:?} is no source of this stack; add it to the sources in the stack's variables, apply, and \
+                 redrive, or {DISCARD}"
+            ));
+        }
+        Ok(Self::Record { kind, raw })
+    }
+}
+
+const DISCARD: &str = "discard it once it is settled";
+
+fn text(payload: Vec<u8>) -> Result<String, String> {
+    String::from_utf8(payload).map_err(|_| format!("it holds bytes that are no text; {DISCARD}"))
+}
+
+/// The name in an ARN: between this and the next slash.
+fn part_behind<'a>(arn: &'a str, before: &str) -> &'a str {
+    arn.split_once(before).map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use shared::{
+        failure::{Failure, Listed, Payload, Standing},
+        time::Timestamp,
+    };
+
+    use super::*;
+
+    fn deployed() -> Deployed {
+        serde_json::from_value(json!({
+            "name": "shop", "region": "r", "pipelines_table": "p", "ledger_table": "l", "failures_table": "f",
+            "activity_table": "a", "bucket": "b", "changes_stream": "changes", "changes_lanes": 16,
+            "sources": {"customers": {"kind": "dynamodb", "resource": "shop-customers"}, "views": {"kind": "kinesis"}},
+            "destinations": {"crm": {"connector": "hubspot", "settings": {}, "lanes": 8, "queue_url": "q",
+                "dead_letter_url": "d", "function": "f"}},
+            "transform": "t", "collect_failures": "cf",
+        }))
+        .unwrap()
+    }
+
+    fn errand(stage: Stage, destination: Option<&str>, payload: &Value) -> Result<Errand, String> {
+        let at = Timestamp::from_millis(0);
+        let failure = Failure {
+            id: "f".to_owned(),
+            stage,
+            reason: "r".to_owned(),
+            source: None,
+            pipeline: None,
+            version: None,
+            destination: destination.map(str::to_owned),
+            key: None,
+            answer: None,
+            payload: Payload::of(b""),
+            at,
+        };
+        let listed = Listed {
+            id: "f".to_owned(),
+            stage,
+            standing: Standing::Open,
+            reason: "r".to_owned(),
+            pipeline: None,
+            destination: None,
+            times: 1,
+            first_at: at,
+            last_at: at,
+        };
+        let kept = Kept { failure, listed, redrives: 0, redriven_at: None, discarded: None };
+        Errand::of(&kept, payload.to_string().into_bytes(), &deployed())
+    }
+
+    #[test]
+    fn each_stage_has_its_entry() {
+        let delivery = json!({"id": "p/s/1/1", "pipeline": "p", "version": 1, "source": "s", "op": "update",
+            "key": {"id": "r"}, "epoch": 1, "position": "1", "occurred_at": 0, "action": "send", "step": "apply"});
+        let sent = errand(Stage::Deliver, Some("crm"), &delivery).unwrap();
+        assert!(matches!(sent, Errand::Delivery { destination, .. } if destination == "crm"));
+        let event = json!({"id": "s/1/1", "source": "s", "op": "create", "key": {"id": "r"}, "occurred_at": 0,
+            "epoch": 1, "position": "1"});
+        assert!(matches!(errand(Stage::Transform, None, &event), Ok(Errand::Event { .. })));
+        let row = json!({"eventSource": "aws:dynamodb", "eventSourceARN": "arn:aws:dynamodb:r:1:table/shop-customers/stream/1"});
+        for stage in [Stage::Capture, Stage::Invocation] {
+            let raw = row.to_string().into_bytes();
+            assert_eq!(errand(stage, None, &row), Ok(Errand::Record { kind: SourceKind::Dynamodb, raw }));
+        }
+        let frame = json!({"eventSource": "aws:kinesis", "eventSourceARN": "arn:aws:kinesis:r:1:stream/changes",
+            "kinesis": {"data": "e30="}});
+        assert_eq!(errand(Stage::Invocation, None, &frame), Ok(Errand::Frame(b"{}".to_vec())));
+    }
+
+    #[test]
+    fn what_cannot_enter_again_says_why() {
+        let stream =
+            |arn: &str| json!({"eventSource": "aws:kinesis", "eventSourceARN": arn, "kinesis": {"data": "e30="}});
+        let delivery = json!({"id": "p/s/1/1", "pipeline": "p", "version": 1, "source": "s", "op": "update",
+            "key": {"id": "r"}, "epoch": 1, "position": "1", "occurred_at": 0, "action": "send", "step": "apply"});
+        for (stage, destination, payload, message) in [
+            (Stage::Deliver, Some("crm"), json!({}), "it holds no delivery"),
+            (Stage::Deliver, Some("erp"), delivery.clone(), "the stack has no destination erp any more"),
+            (Stage::Deliver, None, delivery, "its destination is not known"),
+            (Stage::Transform, None, json!({"lane": 1}), "it holds no change event"),
+            (Stage::Invocation, None, json!([]), "it holds no record of a stream"),
+            (Stage::Invocation, None, json!({"eventSource": "aws:s3"}), "its eventSource is \"aws:s3\""),
+            (Stage::Capture, None, stream("arn:aws:kinesis:r:1:stream/other"), "do not tell the names"),
+            (
+                Stage::Capture,
+                None,
+                json!({"eventSource": "aws:dynamodb", "eventSourceARN": "arn:aws:dynamodb:r:1:table/other/stream/1"}),
+                "\"other\" is no source of this stack",
+            ),
+        ] {
+            let why = errand(stage, destination, &payload).unwrap_err();
+            assert!(why.contains(message), "{payload}: {why}");
+        }
+    }
+}

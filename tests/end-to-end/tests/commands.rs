@@ -1,0 +1,319 @@
+//! The commands for a deployed stack, on the local one: through its outputs, as a file, and AWS's protocols.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_kinesis::primitives::Blob;
+use freshet::{
+    commands::{failures, pipelines, status},
+    demo::sources,
+    deployed::{Chosen, Connection, Deployed},
+    faults::Faults,
+    services::Ports,
+    simulator::What,
+    stack::{Ground, Stack, StackConfig, variables::Variables},
+};
+use shared::{
+    aws::{Others, PublishError},
+    failure::{Kept, Selection, Standing},
+    ports::Pipelines as _,
+};
+
+fn store() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../infra/examples/store")
+}
+
+async fn ground() -> Ground {
+    let variables = Variables::read(&store().join("terraform.tfvars")).unwrap();
+    let config = StackConfig {
+        variables,
+        data_dir: None,
+        ports: Ports::default(),
+        faults: Faults::none(),
+        own_endpoints: BTreeMap::new(),
+    };
+    Ground::lay(config).await.unwrap()
+}
+
+async fn start() -> Stack {
+    let ground = ground().await;
+    sources::create(ground.aws().dynamodb(), ground.aws().kinesis()).await.unwrap();
+    ground.start().await.unwrap()
+}
+
+/// The stack as the commands see it: by the file of its outputs, without anything in the environment.
+fn connect(deployed: &Deployed) -> Connection<'static> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("stack.json");
+    std::fs::write(&file, serde_json::to_string(deployed).unwrap()).unwrap();
+    Chosen { outputs: Some(file) }.connect(&|_: &str| None).unwrap()
+}
+
+/// A folder with a file of the store's pipelines, changed.
+fn folder_with(file: &str, from: &str, to: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let text = std::fs::read_to_string(store().join("pipelines").join(file)).unwrap();
+    assert!(text.contains(from), "{text}");
+    std::fs::write(folder.path().join(file), text.replace(from, to)).unwrap();
+    folder
+}
+
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+    entries.map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pipelines_are_pushed_whole_or_not_at_all_and_pulled_byte_for_byte() {
+    let ground = ground().await;
+    let stack = connect(&ground.deployed().unwrap());
+    let wrong = folder_with("customers-to-hubspot.toml", "\"customers\"\n", "\"custmers\"\n");
+    let other =
+        "name = \"a\"\nsource = \"orders\"\ndestination = \"warehous\"\naction = \"send\"\n[fields]\na = \"after.a\"\n";
+    std::fs::write(wrong.path().join("a.toml"), other).unwrap();
+    let error = pipelines::push(&stack, wrong.path(), Others::Keep).await.unwrap_err().to_string();
+    assert!(error.starts_with("nothing was pushed:\n"), "{error}");
+    assert!(error.contains("a.toml:3: there is no destination `warehous`"), "{error}");
+    assert!(error.contains("customers-to-hubspot.toml:7: there is no source `custmers`"), "{error}");
+    assert_eq!(
+        pipelines::list(&stack).await.unwrap(),
+        "No pipeline is live on this stack; `freshet pipelines push <folder>` makes some so.\n"
+    );
+
+    let folder = store().join("pipelines");
+    let pushed = pipelines::push(&stack, &folder, Others::Keep).await.unwrap();
+    assert_eq!(
+        pushed,
+        "customers-to-hubspot     version 1 (new)\n\
+         customers-to-warehouse   version 1 (new)\n\
+         orders-to-analytics      version 1 (new)\n\
+         orders-to-warehouse      version 1 (new)\n\
+         page-views-to-analytics  version 1 (new)\n\
+         tickets-to-helpdesk      version 1 (new)\n"
+    );
+    assert_eq!(pipelines::diff(&stack, &folder).await.unwrap(), "");
+    let listed = pipelines::list(&stack).await.unwrap();
+    assert_eq!(
+        listed.lines().nth(1).unwrap(),
+        "customers-to-hubspot           1  customers   hubspot      upsert_contact"
+    );
+
+    let pulled = tempfile::tempdir().unwrap();
+    pipelines::pull(&stack, pulled.path(), false).await.unwrap();
+    assert_eq!(files(pulled.path()), files(&folder));
+    // A file that says something else is kept, unless it is to go.
+    let file = pulled.path().join("orders-to-warehouse.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("'placed'", "'paid'")).unwrap();
+    let error = pipelines::pull(&stack, pulled.path(), false).await.unwrap_err().to_string();
+    assert!(error.contains("orders-to-warehouse.toml; look at it with"), "{error}");
+    let diff = pipelines::diff(&stack, pulled.path()).await.unwrap();
+    assert!(diff.starts_with("--- live/orders-to-warehouse version 1\n+++ "), "{diff}");
+    assert!(diff.contains("\n-when = \"after.status != 'placed'\"\n+when = \"after.status != 'paid'\"\n"), "{diff}");
+    let pushed = pipelines::push(&stack, pulled.path(), Others::Keep).await.unwrap();
+    assert!(pushed.contains("orders-to-warehouse      version 2 (changed)"), "{pushed}");
+    assert!(pushed.contains("orders-to-analytics      version 1 (unchanged)"), "{pushed}");
+    pipelines::pull(&stack, &pulled.path().join("new"), false).await.unwrap();
+    std::fs::write(&file, &text).unwrap();
+    pipelines::pull(&stack, pulled.path(), true).await.unwrap();
+    assert_ne!(std::fs::read_to_string(&file).unwrap(), text);
+
+    // What is not in the folder goes with --prune only; when it comes back, its history goes on.
+    let one = folder_with("orders-to-warehouse.toml", "'placed'", "'new'");
+    let pruned = pipelines::push(&stack, one.path(), Others::Retire).await.unwrap();
+    assert!(pruned.starts_with("orders-to-warehouse      version 3 (changed)\n"), "{pruned}");
+    assert!(pruned.contains("orders-to-analytics      version 1 (out of service)\n"), "{pruned}");
+    assert_eq!(pipelines::list(&stack).await.unwrap().lines().count(), 2);
+    let again = pipelines::push(&stack, &folder, Others::Keep).await.unwrap();
+    assert!(again.contains("orders-to-analytics      version 2 (new)\n"), "{again}");
+    assert!(again.contains("orders-to-warehouse      version 4 (changed)\n"), "{again}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_pipelines_are_too_many_for_one_push_and_nothing_changes() {
+    let ground = ground().await;
+    let stack = connect(&ground.deployed().unwrap());
+    let names: Vec<String> = (0..50).map(|number| format!("p-{number}")).collect();
+    let documents: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "text")).collect();
+    let refused = stack.pipelines().publish_all(&documents, Others::Keep).await.unwrap_err();
+    assert_eq!(refused, PublishError::TooMany { changes: 50 });
+    assert_eq!(stack.pipelines().publish_all(&documents[1..], Others::Keep).await.unwrap().len(), 49);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_publications_at_once_one_is_whole_and_the_other_changes_nothing() {
+    let ground = ground().await;
+    let stack = connect(&ground.deployed().unwrap());
+    let table = stack.pipelines();
+    let (one, two) = (["a", "b", "c"].map(|name| (name, "one")), ["a", "b", "c"].map(|name| (name, "two")));
+    let results = tokio::join!(table.publish_all(&one, Others::Keep), table.publish_all(&two, Others::Keep));
+    let live = table.live().await.unwrap();
+    let texts: Vec<&str> = live.iter().map(|live| live.document.as_str()).collect();
+    assert!(texts == ["one"; 3] || texts == ["two"; 3], "{live:?}");
+    for result in [results.0, results.1] {
+        assert!(matches!(result, Ok(_) | Err(PublishError::Overtaken)), "{result:?}");
+    }
+}
+
+async fn put(stack: &Stack, id: &str, fields: &[(&str, AttributeValue)]) {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let mut item = BTreeMap::from([
+        ("customer_id", text(id)),
+        ("email", text(&format!("{id}@example.com"))),
+        ("first_name", text("Ada")),
+        ("last_name", text("L")),
+        ("country", text("gb")),
+        ("plan", text("pro")),
+        ("mrr_cents", AttributeValue::N("12900".to_owned())),
+        ("logins", AttributeValue::N("1".to_owned())),
+        ("updated_at", text("2026-01-01T00:00:00Z")),
+        ("marketing_consent", AttributeValue::Bool(true)),
+    ]);
+    item.extend(fields.iter().cloned());
+    let mut put = stack.ground().aws().dynamodb().put_item().table_name("store-customers");
+    for (name, value) in item {
+        put = put.item(name, value);
+    }
+    put.send().await.unwrap();
+}
+
+/// Asks until there is an answer: a minute is far beyond what it takes.
+async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let mut tick = tokio::time::interval(Duration::from_millis(50));
+    for _ in 0..1_200 {
+        tick.tick().await;
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+    }
+    unreachable!("it never came about that {what}");
+}
+
+/// The one open failure, when there is one.
+async fn open_failure(stack: &Connection<'_>) -> Kept {
+    let open = Selection { standing: Some(Standing::Open), ..Selection::default() };
+    let id = until("a failure is open", async || {
+        stack.failures().list(&open).await.unwrap().into_iter().next().map(|failure| failure.id)
+    });
+    let id = id.await;
+    stack.failures().get(&id).await.unwrap().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rejected_delivery_is_listed_redriven_and_discarded() {
+    let running = start().await;
+    let stack = connect(&running.ground().deployed().unwrap());
+    let folder = folder_with("customers-to-hubspot.toml", "archive", "archive");
+    pipelines::push(&stack, folder.path(), Others::Keep).await.unwrap();
+    put(&running, "c-1", &[]).await;
+    put(&running, "c-2", &[("email", AttributeValue::S("not an address".to_owned()))]).await;
+
+    let failure = open_failure(&stack).await;
+    let id = failure.listed.id.clone();
+    let all = Selection { standing: Some(Standing::Open), ..Selection::default() };
+    let list = failures::list(&stack, &all, 50, None).await.unwrap();
+    let line = list.lines().nth(1).unwrap();
+    assert!(line.starts_with(&id) && line.contains("deliver  customers-to-hubspot → hubspot      1  "), "{list}");
+    let elsewhere = Selection { destination: Some("warehouse".to_owned()), ..all.clone() };
+    assert_eq!(failures::list(&stack, &elsewhere, 50, None).await.unwrap(), "No failure is open.\n");
+    let shown = failures::show(&stack, &id).await.unwrap();
+    assert!(shown.contains("\n    \"email\": \"not an address\",\n"), "{shown}");
+    assert!(
+        failures::show(&stack, "nothing").await.unwrap_err().to_string().contains("there is no failure of this id")
+    );
+
+    // The vendor rejects it once more: it goes out again, and is open again.
+    let report = failures::redrive(&stack, std::slice::from_ref(&id)).await.unwrap();
+    assert!(report.left_alone.is_empty(), "{report}");
+    let again = until("the delivery has failed twice", async || {
+        let kept = stack.failures().get(&id).await.unwrap().unwrap();
+        (kept.listed.times == 2 && kept.listed.standing == Standing::Open).then_some(kept)
+    });
+    let again = again.await;
+    assert_eq!(again.failure.payload, failure.failure.payload);
+    // And once more within five minutes, in which SQS drops what it has had.
+    failures::redrive(&stack, std::slice::from_ref(&id)).await.unwrap();
+    until("the delivery has failed three times", async || {
+        let kept = stack.failures().get(&id).await.unwrap().unwrap();
+        (kept.listed.times == 3 && kept.listed.standing == Standing::Open).then_some(())
+    })
+    .await;
+
+    let status = until("c-1 is delivered and counted", async || {
+        let status = status::status(&stack).await.unwrap();
+        (status.pipelines["customers-to-hubspot"].delivered == 1).then_some(status)
+    });
+    let status = status.await;
+    let pipeline = &status.pipelines["customers-to-hubspot"];
+    assert_eq!((pipeline.version, pipeline.source.as_deref()), (Some(1), Some("customers")));
+    assert_eq!((pipeline.matched, pipeline.failures_open), (2, 1));
+    assert!(pipeline.mean_freshness_ms.is_some(), "{pipeline:?}");
+    assert_eq!(status.destinations["hubspot"].failures_open, 1);
+    assert_eq!(status.destinations["warehouse"].delivered, 0);
+
+    let discarded = failures::discard(&stack, std::slice::from_ref(&id), "the customer has left").await.unwrap();
+    assert_eq!(discarded, format!("discarded  {id}\n"));
+    let report = failures::redrive(&stack, &[id.clone(), "nothing".to_owned()]).await.unwrap();
+    assert_eq!(report.left_alone[0], (id.clone(), "it is discarded already".to_owned()));
+    assert!(report.left_alone[1].1.starts_with("there is no failure of this id"), "{report}");
+    let twice = failures::discard(&stack, std::slice::from_ref(&id), "again").await.unwrap();
+    assert!(twice.contains("it is discarded, and only what is open"), "{twice}");
+    assert!(failures::show(&stack, &id).await.unwrap().contains(": the customer has left\n"));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mended_pipeline_takes_the_event_that_failed_in_it() {
+    let running = start().await;
+    let stack = connect(&running.ground().deployed().unwrap());
+    let wrong = folder_with("customers-to-warehouse.toml", "\"after.plan\"", "\"after.mrr_cents / 0\"");
+    pipelines::push(&stack, wrong.path(), Others::Keep).await.unwrap();
+    put(&running, "c-1", &[]).await;
+    let failure = open_failure(&stack).await;
+    assert_eq!(failure.failure.stage.as_str(), "transform");
+    let mended = folder_with("customers-to-warehouse.toml", "plan", "plan");
+    pipelines::push(&stack, mended.path(), Others::Keep).await.unwrap();
+    // Transform sees the mended pipeline within two seconds; until then the event fails again, and is redriven again.
+    let id = failure.listed.id;
+    let data = until("the event is delivered", async || {
+        let kept = stack.failures().get(&id).await.unwrap().unwrap();
+        if kept.listed.standing == Standing::Open {
+            failures::redrive(&stack, std::slice::from_ref(&id)).await.unwrap();
+        }
+        let received = running.vendors()["warehouse"].simulator.received();
+        received.into_iter().find_map(|received| match received.what {
+            What::Event { data, .. } => Some(data),
+            _ => None,
+        })
+    });
+    assert!(data.await.contains(r#""customer_id":"c-1","plan":"pro""#));
+    let kept = stack.failures().get(&id).await.unwrap().unwrap();
+    assert_eq!(kept.listed.standing, Standing::Redriven);
+    assert!(kept.redrives >= 1 && kept.redriven_at.is_some(), "{kept:?}");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_raw_record_goes_through_capture_again() {
+    let running = start().await;
+    let stack = connect(&running.ground().deployed().unwrap());
+    let kinesis = running.ground().aws().kinesis();
+    let put = kinesis.put_record().stream_name("store-page-views").partition_key("a").data(Blob::new("not JSON"));
+    put.send().await.unwrap();
+    let failure = open_failure(&stack).await;
+    let id = failure.listed.id.clone();
+    assert_eq!(failure.failure.stage.as_str(), "capture");
+    // It is no better than before, so it has failed again before the command could mark it.
+    let report = failures::redrive(&stack, std::slice::from_ref(&id)).await.unwrap();
+    assert_eq!((report.failed_again, report.redriven), (vec![id.clone()], Vec::new()));
+    let again = stack.failures().get(&id).await.unwrap().unwrap();
+    assert_eq!((again.listed.times, again.listed.standing), (2, Standing::Open));
+    assert_eq!(again.failure.payload, failure.failure.payload);
+    running.stop().await;
+}
