@@ -52,7 +52,7 @@ pub(super) fn epoch(source: &SourceVariables, kind: SourceKind) -> Option<u64> {
 
 impl Environments {
     /// What every function has: region, credentials, endpoints, names.
-    pub(super) fn base(config: &StackConfig, services: &Services, secrets: &Secrets) -> Variables {
+    pub(super) fn of_all(config: &StackConfig, services: &Services, secrets: &Secrets) -> Variables {
         let stack = &config.variables;
         let name = &stack.name;
         Variables::default().with([
@@ -130,6 +130,11 @@ impl Environments {
         let sources: Vec<&String> = stack.sources.keys().collect();
         add("transform", vec![("SOURCES", json!(sources).to_string()), ("DESTINATIONS", json!(queues).to_string())]);
         Ok(Self { base, functions })
+    }
+
+    /// That of all functions.
+    pub(super) const fn base(&self) -> &Variables {
+        &self.base
     }
 
     /// A function's own; that of all functions where there is none of the name.

@@ -6,6 +6,7 @@ mod emitted;
 mod environment;
 mod functions;
 mod mappings;
+mod outputs;
 mod resources;
 pub mod variables;
 mod vendors;
@@ -19,7 +20,6 @@ use std::{
 use anyhow::Context as _;
 use shared::{
     aws::{Aws, Others, PipelinesTable},
-    config::Environment as _,
     lane::Lanes,
     pipeline::{Known, Pipeline},
     ports::LaneCounts as _,
@@ -30,10 +30,9 @@ use self::{
     environment::Environments,
     functions::Functions,
     resources::{Resources, names},
-    variables::{Origin, Variables},
+    variables::Variables,
 };
 use crate::{
-    deployed::{Credentials, Deployed, DeployedDestination, DeployedSource, Endpoints, SourceKind},
     faults::Faults,
     mapping::{MappingHandle, MappingStatus},
     pipelines,
@@ -91,7 +90,7 @@ impl Ground {
                 secrets.put(arn, &vendor.secret);
             }
         }
-        let base = Environments::base(&config, &services, &secrets);
+        let base = Environments::of_all(&config, &services, &secrets);
         let aws = Arc::new(Aws::from_environment(&base)?);
         let resources = Resources::make(&config.variables, &aws).await?;
         record_lanes(&config.variables, &aws).await?;
@@ -116,68 +115,6 @@ impl Ground {
         let documents: Vec<_> = pipelines.iter().map(|file| (&*file.pipeline.name, &*file.document)).collect();
         table.publish_all(&documents, Others::Keep).await?;
         Ok(pipelines.into_iter().map(|file| file.pipeline).collect())
-    }
-
-    /// What `terraform output -json freshet` tells of a deployed stack, of this one.
-    pub fn deployed(&self) -> anyhow::Result<Deployed> {
-        let stack = &self.config.variables;
-        let name = &stack.name;
-        let url = |function: &str, variable: &str| self.environments.of(function).get(variable);
-        let mut sources = BTreeMap::new();
-        for (source, variables) in &stack.sources {
-            let origin = variables.origin().map_err(anyhow::Error::msg)?;
-            let kind = match origin {
-                Origin::Table(_) => SourceKind::Dynamodb,
-                Origin::Stream(_) => SourceKind::Kinesis,
-            };
-            let (resource, key) = (Some(origin.name().to_owned()), variables.key.clone());
-            let epoch = environment::epoch(variables, kind);
-            sources.insert(source.clone(), DeployedSource { kind, resource, key, epoch });
-        }
-        let mut destinations = BTreeMap::new();
-        for (destination, variables) in &stack.destinations {
-            let queue = self.resources.queues().get(destination).context("the destination has no queue")?;
-            let function = format!("deliver-{destination}");
-            let settings = url(&function, "SETTINGS").unwrap_or_default();
-            let told = DeployedDestination {
-                connector: variables.connector.clone(),
-                settings: serde_json::from_str(&settings)?,
-                lanes: variables.lanes(),
-                queue_url: queue.url.clone(),
-                dead_letter_url: queue.dead_letter_url.clone(),
-                function: names::function(name, &function),
-            };
-            destinations.insert(destination.clone(), told);
-        }
-        let captures =
-            ["dynamodb", "kinesis"].map(|kind| (kind.to_owned(), names::function(name, &format!("capture-{kind}"))));
-        Ok(Deployed {
-            name: name.clone(),
-            region: services::REGION.to_owned(),
-            pipelines_table: names::pipelines_table(name),
-            ledger_table: names::ledger_table(name),
-            failures_table: names::failures_table(name),
-            activity_table: names::activity_table(name),
-            bucket: names::bucket(name),
-            changes_stream: names::changes_stream(name),
-            changes_lanes: stack.backbone.lanes,
-            sources,
-            destinations,
-            transform: names::function(name, "transform"),
-            collect_failures: names::function(name, "collect-failures"),
-            captures: captures.into(),
-            endpoints: Some(Endpoints {
-                dynamodb: url("", "AWS_ENDPOINT_URL_DYNAMODB"),
-                kinesis: url("", "AWS_ENDPOINT_URL_KINESIS"),
-                sqs: url("", "AWS_ENDPOINT_URL_SQS"),
-                s3: url("", "AWS_ENDPOINT_URL_S3"),
-                secrets_manager: url("", "AWS_ENDPOINT_URL_SECRETS_MANAGER"),
-            }),
-            credentials: Some(Credentials {
-                access_key_id: services::ACCESS_KEY.to_owned(),
-                secret_access_key: services::SECRET_KEY.to_owned(),
-            }),
-        })
     }
 
     /// A function's environment, with the variables that Terraform sets and those that Lambda sets.
