@@ -272,7 +272,7 @@ async fn a_rejected_delivery_is_listed_redriven_and_discarded() {
 async fn a_mended_pipeline_takes_the_event_that_failed_in_it() {
     let running = start().await;
     let stack = connect(&running.ground().deployed().unwrap());
-    let wrong = folder_with("customers-to-warehouse.toml", "\"after.plan\"", "\"after.mrr_cents / 0\"");
+    let wrong = folder_with("customers-to-warehouse.toml", "\"after.plan\"", "\"after.not_there\"");
     pipelines::push(&stack, wrong.path(), Others::Keep).await.unwrap();
     put(&running, "c-1", &[]).await;
     let failure = open_failure(&stack).await;

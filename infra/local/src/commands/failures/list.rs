@@ -100,7 +100,7 @@ b             2000-02-29T00:00:00.000Z  deliver  → crm              12  the em
         let cut = render(&failures[..1], open, 2, Some(80));
         assert_eq!(
             cut.lines().nth(1).unwrap(),
-            "contacts/1/2  2000-02-29T00:00:00.000Z  deliver  contacts → crm     12  the emai…"
+            "contacts/1/2  2000-02-29T00:00:00.000Z  deliver  contacts → crm     12  the ema…"
         );
         assert_eq!(render(&[], open, 2, None), "No failure is open.\n");
         assert_eq!(way(Some("contacts"), None), "contacts");

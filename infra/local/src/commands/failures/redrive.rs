@@ -15,9 +15,12 @@ use std::{
 };
 
 use anyhow::anyhow;
+use capture_dynamodb::CaptureDynamodb;
+use capture_kinesis::CaptureKinesis;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use shared::{
     aws::Marked,
+    capture::{Capture, Dialect, World},
     delivery::Delivery,
     event::ChangeEvent,
     failure::{Kept, Standing},
@@ -77,7 +80,7 @@ impl fmt::Display for Report {
 struct Ways {
     deliveries: BTreeMap<String, Vec<(Kept, Delivery, String)>>,
     events: Vec<(Kept, Vec<(ChangeEvent, String)>)>,
-    records: Vec<(Kept, SourceKind, Vec<u8>)>,
+    records: BTreeMap<SourceKind, Vec<(Kept, Vec<u8>)>>,
 }
 
 /// Sends failures on their way again. What cannot be sent is left alone; an error is one of infrastructure, before
@@ -113,8 +116,17 @@ pub async fn redrive(stack: &Connection<'_>, ids: &[String]) -> anyhow::Result<R
         to_queue(stack, &destination, deliveries, &mut report).await?;
     }
     to_backbone(stack, ways.events, &mut report).await?;
-    for (kept, kind, raw) in ways.records {
-        through_capture(stack, kept, kind, &raw, &mut report).await?;
+    for (kind, records) in ways.records {
+        let environment = stack.environment().of_capture(kind);
+        let quiet = telemetry::to_nowhere;
+        match kind {
+            SourceKind::Dynamodb => {
+                through(CaptureDynamodb::wire(&environment, quiet)?, stack, records, &mut report).await?;
+            }
+            SourceKind::Kinesis => {
+                through(CaptureKinesis::wire(&environment, quiet)?, stack, records, &mut report).await?;
+            }
+        }
     }
     Ok(report)
 }
@@ -127,7 +139,7 @@ impl Ways {
                 self.deliveries.entry(destination).or_default().push((kept, *delivery, json));
             }
             Errand::Event { event, json } => self.events.push((kept, vec![(*event, json)])),
-            Errand::Record { kind, raw } => self.records.push((kept, kind, raw)),
+            Errand::Record { kind, raw } => self.records.entry(kind).or_default().push((kept, raw)),
             Errand::Frame(body) => match events_of(stack, &body).await? {
                 Ok(events) => self.events.push((kept, events)),
                 Err(why) => return Ok(Err(why)),
@@ -233,27 +245,23 @@ async fn send<C: Channel>(
     frame::send(channel, frames, Pace::default()).await.map_err(|unsent| unsent.to_string())
 }
 
-/// `{"Records":[…]}` with the record byte for byte, as an event source mapping would hand it over.
-async fn through_capture(
+/// Hands each record to its capture function, byte for byte, as an event source mapping would.
+async fn through<D: Dialect, W: World>(
+    function: Capture<D, W>,
     stack: &Connection<'_>,
-    kept: Kept,
-    kind: SourceKind,
-    raw: &[u8],
+    records: Vec<(Kept, Vec<u8>)>,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let environment = stack.environment().of_capture(kind);
-    let payload = [b"{\"Records\":[", raw, b"]}"].concat();
-    let quiet = telemetry::to_nowhere;
-    let captured = match kind {
-        SourceKind::Dynamodb => capture_dynamodb::CaptureDynamodb::wire(&environment, quiet)?.capture(&payload).await,
-        SourceKind::Kinesis => capture_kinesis::CaptureKinesis::wire(&environment, quiet)?.capture(&payload).await,
-    };
-    let sent = match captured {
-        Ok(response) if response.failed().next().is_none() => Ok(()),
-        Ok(_) => Err("what it holds was not accepted, because a service did not answer".to_owned()),
-        Err(error) => Err(error.to_string()),
-    };
-    mark(stack, vec![kept], sent, "through capture", report).await
+    for (kept, raw) in records {
+        let payload = [b"{\"Records\":[", &*raw, b"]}"].concat();
+        let sent = match function.capture(&payload).await {
+            Ok(response) if response.failed().next().is_none() => Ok(()),
+            Ok(_) => Err("what it holds was not accepted, because a service did not answer".to_owned()),
+            Err(error) => Err(error.to_string()),
+        };
+        mark(stack, vec![kept], sent, "through capture", report).await?;
+    }
+    Ok(())
 }
 
 async fn mark(
@@ -273,7 +281,13 @@ async fn mark(
         }
         match table.mark_redriven(&kept, SystemClock.now()).await? {
             Marked::Yes => report.redriven.push((id, place.to_owned())),
-            Marked::Overtaken => report.failed_again.push(id),
+            Marked::Overtaken => match table.get(&id).await?.map(|kept| kept.listed.standing) {
+                Some(Standing::Open) => report.failed_again.push(id),
+                other => {
+                    let standing = other.map_or("gone", Standing::as_str);
+                    report.leave(&id, format!("it was sent {place}, and somebody made it {standing} at the same time"));
+                }
+            },
         }
     }
     Ok(())
