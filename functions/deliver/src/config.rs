@@ -103,3 +103,38 @@ pub fn wire(environment: &dyn Environment, emit: Emit) -> Result<Deliver<Live>, 
     let world = Live::new(&Aws::from_environment(environment)?, &config, emit)?;
     Ok(Deliver::new(config.destination, config.secret_arn, config.lanes, config.pace, world))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(limit: Option<&str>, concurrency: Option<&str>) -> (Option<Rate>, String) {
+        let (limit, concurrency) = (limit.map(str::to_owned), concurrency.map(str::to_owned));
+        let environment = move |name: &str| match name {
+            "RATE_LIMIT" => limit.clone(),
+            "MAXIMUM_CONCURRENCY" => concurrency.clone(),
+            _ => None,
+        };
+        let mut reader = Reader::new(&environment);
+        let rate = rate(&mut reader);
+        (rate, reader.finish().err().map(|error| error.to_string()).unwrap_or_default())
+    }
+
+    #[test]
+    fn a_rate_limit_needs_to_know_how_many_share_it() {
+        // As Terraform's jsonencode writes it.
+        let limit = Some(r#"{"requests":100,"seconds":10}"#);
+        assert_eq!(read(None, None), (None, String::new()));
+        let share = RateLimit { requests: 100.0, seconds: 10.0 }.share_of(4);
+        assert_eq!(read(limit, Some("4")), (share, String::new()));
+        for (limit, concurrency, message) in [
+            (limit, None, "MAXIMUM_CONCURRENCY: is not set; set it to how many instances may deliver at once"),
+            (limit, Some("none"), "MAXIMUM_CONCURRENCY: is \"none\"; set it to a number from 1 to 1000"),
+            (Some(r#"{"requests":0,"seconds":10}"#), Some("2"), "RATE_LIMIT: is 0 requests in 10 seconds; both are"),
+            (Some("100"), Some("2"), "RATE_LIMIT: is not the JSON expected"),
+        ] {
+            let (_, error) = read(limit, concurrency);
+            assert!(error.contains(message), "{error}");
+        }
+    }
+}

@@ -21,8 +21,9 @@ use freshet::{
 };
 use shared::{
     aws::{Others, PublishError},
-    failure::{Kept, Selection, Standing},
-    ports::Pipelines as _,
+    failure::{Failure, Kept, Payload, Selection, Stage, Standing},
+    ports::{Failures as _, Pipelines as _},
+    time::Timestamp,
 };
 
 fn store() -> PathBuf {
@@ -315,5 +316,54 @@ async fn a_raw_record_goes_through_capture_again() {
     let again = stack.failures().get(&id).await.unwrap().unwrap();
     assert_eq!((again.listed.times, again.listed.standing), (2, Standing::Open));
     assert_eq!(again.failure.payload, failure.failure.payload);
+    running.stop().await;
+}
+
+/// What transform could never take, so that Lambda gave up on it: a record of the backbone, with its frame.
+fn given_up(id: &str, stream: &str) -> Failure {
+    let event = r#"{"id":"customers/1/7","source":"customers","op":"create","key":{"customer_id":"c-7"},"after":{"customer_id":"c-7","plan":"pro","mrr_cents":1,"logins":12345678901234567890123456789012345678,"updated_at":"u"},"occurred_at":1700000000000,"epoch":1,"position":"7"}"#;
+    let frame = format!(r#"{{"lane":3,"lanes":16,"events":[{event}]}}"#);
+    let data = base64_simd::STANDARD.encode_to_string(frame);
+    let record = serde_json::json!({
+        "eventSource": "aws:kinesis",
+        "eventSourceARN": format!("arn:aws:kinesis:us-east-1:000000000000:stream/{stream}"),
+        "kinesis": {"sequenceNumber": "1", "partitionKey": "lane-3", "data": data},
+    });
+    Failure {
+        id: id.to_owned(),
+        stage: Stage::Invocation,
+        reason: "Lambda gave up".to_owned(),
+        source: None,
+        pipeline: None,
+        version: None,
+        destination: None,
+        key: None,
+        answer: None,
+        payload: Payload::of(record.to_string().as_bytes()),
+        at: Timestamp::from_millis(1_700_000_000_000),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lambda_gave_up_on_goes_onto_the_backbone_again_with_every_digit() {
+    let running = start().await;
+    let stack = connect(&running.ground().deployed().unwrap());
+    let folder = folder_with("customers-to-warehouse.toml", "plan", "plan");
+    pipelines::push(&stack, folder.path(), Others::Keep).await.unwrap();
+    let failures = vec![given_up("a", "store-freshet-changes"), given_up("b", "elsewhere")];
+    stack.failures().keep(failures).await.unwrap();
+    let report = failures::redrive(&stack, &["a".to_owned(), "b".to_owned()]).await.unwrap();
+    assert_eq!(report.redriven, [("a".to_owned(), "onto the backbone".to_owned())]);
+    assert!(report.left_alone[0].1.starts_with("\"elsewhere\" is no source of this stack"), "{report}");
+    let data = until("the event is delivered", async || {
+        let received = running.vendors()["warehouse"].simulator.received();
+        received.into_iter().find_map(|received| match received.what {
+            What::Event { data, .. } => Some(data),
+            _ => None,
+        })
+    });
+    assert!(data.await.contains(r#""logins":12345678901234567890123456789012345678,"#));
+    let standing = async |id: &str| stack.failures().get(id).await.unwrap().unwrap().listed.standing;
+    assert_eq!((standing("a").await, standing("b").await), (Standing::Redriven, Standing::Open));
     running.stop().await;
 }

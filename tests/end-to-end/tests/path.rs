@@ -23,7 +23,13 @@ fn store() -> PathBuf {
 }
 
 async fn start() -> Stack {
-    let variables = Variables::read(&store().join("terraform.tfvars")).unwrap();
+    start_with(|_| {}).await
+}
+
+/// The store's stack with other variables.
+async fn start_with(change: impl FnOnce(&mut Variables)) -> Stack {
+    let mut variables = Variables::read(&store().join("terraform.tfvars")).unwrap();
+    change(&mut variables);
     let config = StackConfig {
         variables,
         data_dir: None,
@@ -113,5 +119,25 @@ async fn a_bad_record_is_a_failure_and_its_neighbours_go_through_in_order() {
         let kept = |payload: Option<Vec<u8>>| String::from_utf8(payload.unwrap()).unwrap().contains(data);
         assert!(failures.iter().any(|failure| kept(failure.payload.bytes())), "{data}: {failures:?}");
     }
+    stack.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_sources_filter_drops_is_not_captured() {
+    let stack = start_with(|variables| {
+        let views = variables.sources.get_mut("page_views").unwrap();
+        views.filter = vec![r#"{"data":{"page":["/pricing"]}}"#.to_owned()];
+    })
+    .await;
+    let kinesis = stack.ground().aws().kinesis();
+    // The first is for the pipeline, and not for the mapping; they are of one key, so it would arrive first.
+    for (number, page) in [(1, "/checkout"), (2, "/pricing")] {
+        let view = format!(r#"{{"view_id":"v-{number}","visitor_id":"a","page":"{page}","referrer":null,"at":1}}"#);
+        let put = kinesis.put_record().stream_name("store-page-views").partition_key("a").data(Blob::new(view));
+        put.send().await.unwrap();
+    }
+    let data = events(&stack, "analytics", 1).await;
+    assert!(data[0].contains(r#""view_id":"v-2""#), "{data:?}");
+    assert!(stack.failures().await.unwrap().is_empty());
     stack.stop().await;
 }

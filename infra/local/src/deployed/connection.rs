@@ -72,3 +72,18 @@ impl<'a> Connection<'a> {
         FifoQueue::new(self.aws.sqs(), &destination.dead_letter_url)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_credentials_it_is_said_where_to_get_them() {
+        let deployed = || Deployed::parse("a.json", super::super::tests::OUTPUT).unwrap();
+        let half = |name: &str| (name == "AWS_ACCESS_KEY_ID").then(|| "AKIA".to_owned());
+        let whole = |name: &str| name.starts_with("AWS_").then(|| "http://localhost".to_owned());
+        let error = Connection::new(deployed(), &half).err().unwrap().to_string();
+        assert!(error.contains("eval \"$(aws configure export-credentials --format env)\""), "{error}");
+        assert!(Connection::new(deployed(), &whole).is_ok());
+    }
+}
