@@ -90,8 +90,10 @@ fn rate(reader: &mut Reader<'_>) -> Option<Rate> {
     let concurrency = reader.number(CONCURRENCY, 2, 1..=1_000);
     let rate = limit.share_of(concurrency);
     if rate.is_none() {
-        let message =
-            format!("is {limit}; both are above zero, and at most a day: to stop a destination, pause its pipelines");
+        let message = format!(
+            "is {limit}; both have to be above zero, and the seconds at most a day: write how many the vendor may get, \
+             or leave RATE_LIMIT out"
+        );
         reader.problem(LIMIT, message);
     }
     rate

@@ -99,7 +99,10 @@ impl<W: World> Deliver<W> {
         for message in work.unfinished_messages() {
             batch.fail(message);
         }
-        self.report(&tally, newest).await;
+        let now = self.world.state().clock().now();
+        let sent = batch.failed().into_iter().filter_map(|index| messages[index].sent_at());
+        let oldest = sent.map(|sent| now.since(sent)).max();
+        self.report(&tally, newest, oldest).await;
         self.hide(&messages, &batch.failed(), &waits).await;
         Ok(batch.response())
     }
@@ -318,7 +321,9 @@ impl<W: World> Deliver<W> {
         work.block_all();
     }
 
-    async fn report(&self, tally: &Tally, newest: Option<Duration>) {
+    /// `oldest` is how long ago the oldest of the messages that are put off was sent. SQS leaves those out of its own
+    /// measure, so the alarm looks at this one.
+    async fn report(&self, tally: &Tally, newest: Option<Duration>, oldest: Option<Duration>) {
         let name = self.destination.name();
         let mut metrics = Metrics::new(Some(name));
         for (metric, counter) in [
@@ -334,6 +339,9 @@ impl<W: World> Deliver<W> {
         }
         if let Some(age) = newest {
             metrics.milliseconds("Freshness", age);
+        }
+        if let Some(age) = oldest {
+            metrics.milliseconds("Waiting", age);
         }
         self.world.state().report(&format!("deliver/{name}"), tally, &metrics).await;
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use shared::time::Timestamp;
 
 /// The event that Lambda hands over for an SQS queue ("Using Lambda with Amazon SQS", example FIFO queue message
 /// event).
@@ -36,6 +37,8 @@ pub struct Attributes {
     pub message_group_id: String,
     /// How often it has been received, this time included.
     pub approximate_receive_count: String,
+    /// When it was sent, in milliseconds since 1970.
+    pub sent_timestamp: String,
 }
 
 /// From this receive on a message is taken one delivery at a time, each attempt marked before it is made, so that the
@@ -43,6 +46,11 @@ pub struct Attributes {
 const SUSPECT_AFTER: u32 = 10;
 
 impl Message {
+    /// When it was sent.
+    pub fn sent_at(&self) -> Option<Timestamp> {
+        self.attributes.sent_timestamp.parse().ok().map(Timestamp::from_millis)
+    }
+
     /// How often it has been received, this time included.
     pub fn receives(&self) -> u32 {
         self.attributes.approximate_receive_count.parse().unwrap_or(1)
@@ -76,6 +84,7 @@ mod tests {
             attributes: Attributes {
                 message_group_id: "lane-0".to_owned(),
                 approximate_receive_count: receives.to_string(),
+                sent_timestamp: "1700000000000".to_owned(),
             },
         };
         for receives in 1..40 {

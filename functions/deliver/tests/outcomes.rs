@@ -186,6 +186,8 @@ async fn a_revoked_secret_holds_the_queue_and_loses_nothing() {
     let line: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
     // The alarm of an unauthorised destination reads this metric.
     assert_eq!((&line["destination"], &line["Unauthorised"]), (&"crm".into(), &2.0.into()), "{line}");
+    // So does the one of deliveries that wait: both messages were sent a minute before.
+    assert_eq!(line["Waiting"], 60_000.0, "{line}");
 }
 
 #[tokio::test]

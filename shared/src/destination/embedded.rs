@@ -54,3 +54,24 @@ pub fn connector(slug: &str) -> Result<&'static Connector, ConnectorError> {
 pub fn connectors() -> Result<Vec<&'static Connector>, ConnectorError> {
     EMBEDDED.iter().map(Embedded::connector).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// Terraform cannot read the descriptors, and refuses an unknown connector or a missing secret by this file.
+    #[test]
+    fn terraform_knows_every_connector() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/connectors.json");
+        let known: BTreeMap<String, Value> = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+        let connectors = connectors().unwrap();
+        let expected = connectors.iter().map(|connector| {
+            (connector.slug().to_owned(), json!({"name": connector.name, "needs_secret": connector.needs_secret()}))
+        });
+        assert_eq!(known, expected.collect());
+    }
+}

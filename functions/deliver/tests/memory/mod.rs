@@ -176,6 +176,7 @@ pub fn payload(messages: &[Message]) -> Vec<u8> {
                 "attributes": {
                     "MessageGroupId": message.group,
                     "ApproximateReceiveCount": message.receives.to_string(),
+                    "SentTimestamp": (NOW - 60_000).to_string(),
                 },
                 "eventSource": "aws:sqs",
             })

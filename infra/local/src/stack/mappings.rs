@@ -33,11 +33,11 @@ const TRANSFORM_WINDOW: Duration = Duration::from_secs(1);
 /// reordering.
 const RECORD_AGE: i32 = 12 * 60 * 60;
 
-fn settings(window: Duration, filter_criteria: FilterCriteria) -> StreamSettings {
+fn settings(window: Duration, parallelization_factor: usize, filter_criteria: FilterCriteria) -> StreamSettings {
     StreamSettings {
         batch_size: 500,
         maximum_batching_window: window,
-        parallelization_factor: 2,
+        parallelization_factor,
         maximum_retry_attempts: -1,
         maximum_record_age: RECORD_AGE,
         bisect_batch_on_function_error: true,
@@ -82,6 +82,7 @@ pub(super) async fn start(
     let mut mappings = BTreeMap::new();
     for (name, source) in &stack.sources {
         let filter = FilterCriteria::parse(&source.filter)?;
+        let settings = settings(Duration::from_secs(source.window_seconds), source.parallelization(), filter);
         let (source, function): (Arc<dyn StreamSource>, _) = match source.origin().map_err(anyhow::Error::msg)? {
             Origin::Table(table) => {
                 let arn = table_stream(aws, &table).await?;
@@ -92,10 +93,11 @@ pub(super) async fn start(
                 (Arc::new(KinesisSource::new(aws.kinesis().clone(), arn, &role)), get("capture-kinesis")?)
             }
         };
-        mappings.insert(format!("source/{name}"), read(source, function, settings(Duration::ZERO, filter))?);
+        mappings.insert(format!("source/{name}"), read(source, function, settings)?);
     }
     let backbone = KinesisSource::new(aws.kinesis().clone(), &resources.changes_arn, &role);
-    let transform = read(Arc::new(backbone), get("transform")?, settings(TRANSFORM_WINDOW, FilterCriteria::default()))?;
+    let transform =
+        read(Arc::new(backbone), get("transform")?, settings(TRANSFORM_WINDOW, 2, FilterCriteria::default()))?;
     mappings.insert("backbone".to_owned(), transform);
     for (name, queue) in resources.queues() {
         let concurrency = stack.destinations.get(name).map(|destination| destination.maximum_concurrency);

@@ -93,6 +93,11 @@ pub struct SourceVariables {
     /// Patterns of event filtering, as JSON. What matches none is not captured at all.
     #[serde(default)]
     pub filter: Vec<String>,
+    /// How many batches of a shard run at once.
+    pub parallelization: Option<usize>,
+    /// How long records are gathered for a batch.
+    #[serde(default)]
+    pub window_seconds: u64,
     /// The customer key that the table or stream is encrypted with. The local stack takes no notice.
     pub kms_key_arn: Option<String>,
 }
@@ -195,6 +200,12 @@ impl SourceVariables {
 }
 
 impl SourceVariables {
+    /// How many batches of a shard run at once, each with keys of its own. One for a Kinesis stream, if nothing else is
+    /// said: a record that the KPL has aggregated holds several keys.
+    pub fn parallelization(&self) -> usize {
+        self.parallelization.unwrap_or(if self.dynamodb_stream_arn.is_some() { 2 } else { 1 })
+    }
+
     /// The epoch, where one is set.
     pub fn epoch(&self) -> Option<u64> {
         self.epoch.as_ref().and_then(hcl::Number::as_u64)
@@ -366,6 +377,12 @@ fn source_problems(name: &str, source: &SourceVariables, problems: &mut Vec<Stri
     if source.dynamodb_stream_arn.is_some() && !source.key.is_empty() {
         problems.push(format!("{place}: key is for Kinesis; a table has its own"));
     }
+    if let Some(parallelization) = source.parallelization.filter(|factor| !(1..=10).contains(factor)) {
+        problems.push(format!("{place}.parallelization is {parallelization}; AWS takes 1 to 10"));
+    }
+    if source.window_seconds > 300 {
+        problems.push(format!("{place}.window_seconds is {}; AWS takes 0 to 300", source.window_seconds));
+    }
     if let Some(epoch) = source.epoch.as_ref().filter(|epoch| epoch.as_u64().is_none()) {
         problems.push(format!("{place}.epoch is {epoch}; it is a whole number, and greater than any before"));
     }
@@ -415,8 +432,8 @@ fn destination_problems(name: &str, destination: &DestinationVariables, problems
         && !(requests > 0.0 && seconds > 0.0)
     {
         problems.push(format!(
-            "{place}.rate_limit is {requests} requests in {seconds} seconds; both are above zero: to stop a \
-             destination, pause its pipelines"
+            "{place}.rate_limit is {requests} requests in {seconds} seconds; both have to be above zero: write \
+             how many the vendor may get, or leave rate_limit out"
         ));
     }
     if let Some(arn) = &destination.secret_arn
@@ -525,7 +542,7 @@ backbone                 = { retention_hours = 48, on_demand = true }
             (
                 "{ connector",
                 "{ rate_limit = { requests = 0, seconds = 10 }, connector",
-                "destinations.hook.rate_limit is 0 requests in 10 seconds; both are above zero",
+                "destinations.hook.rate_limit is 0 requests in 10 seconds; both have to be above zero",
             ),
             (
                 "{ connector",
@@ -533,6 +550,8 @@ backbone                 = { retention_hours = 48, on_demand = true }
                 "destinations.hook.secret_arn is no ARN of a secret",
             ),
             ("key =", "epoch = -1, key =", "sources.views.epoch is -1; it is a whole number"),
+            ("key =", "parallelization = 11, key =", "sources.views.parallelization is 11; AWS takes 1 to 10"),
+            ("key =", "window_seconds = 301, key =", "sources.views.window_seconds is 301; AWS takes 0 to 300"),
             ("key =", "filter = [\"US\"], key =", "sources.views.filter has to be at most 5 patterns"),
             (
                 "name    = \"store\"",
