@@ -5,6 +5,7 @@
 //! traffic.
 
 use serde_json::{Map, Value as Json, json};
+use tracing::Level;
 
 use crate::time::Timestamp;
 
@@ -27,19 +28,13 @@ pub const fn to_nowhere(_line: &str) {}
 
 /// Begins to log as JSON lines on standard output: `info` and above for Freshet, `warn` for the rest.
 pub fn log_as_json() {
-    use tracing_subscriber::filter::EnvFilter;
-    let filter = EnvFilter::new(
-        "warn,shared=info,capture_dynamodb=info,capture_kinesis=info,transform=info,deliver=info,collect_failures=info",
-    );
+    use tracing_subscriber::{filter::Targets, fmt, prelude::*};
+    const OWN: [&str; 6] =
+        ["shared", "capture_dynamodb", "capture_kinesis", "transform", "deliver", "collect_failures"];
+    let filter = Targets::new().with_default(Level::WARN).with_targets(OWN.map(|own| (own, Level::INFO)));
+    let lines = fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false).with_ansi(false);
     // A second call finds a subscriber in place, which is what it wanted.
-    let _ = tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_span_list(false)
-        .with_ansi(false)
-        .with_env_filter(filter)
-        .try_init();
+    let _ = tracing_subscriber::registry().with(lines).with(filter).try_init();
 }
 
 /// A metric's unit.

@@ -2,10 +2,12 @@
 
 use crate::terraform::Change;
 
-/// Attributes that ministack does not give back as they were set, by the resource's type. Each was looked at: on AWS
-/// they do come back.
-const OF_THE_EMULATOR: &[(&str, &[&str])] =
-    &[("aws_cloudwatch_metric_alarm", &["dimensions", "period"]), ("aws_kinesis_stream", &["tags", "tags_all"])];
+/// Attributes that ministack does not give back as they were set, by the resource's type: it answers `DescribeAlarms`
+/// without most of an alarm.
+const OF_THE_EMULATOR: &[(&str, &[&str])] = &[(
+    "aws_cloudwatch_metric_alarm",
+    &["actions_enabled", "alarm_description", "dimensions", "period", "statistic", "treat_missing_data"],
+)];
 
 /// The changes that are not the emulator's own.
 pub fn unexpected(changes: &[Change]) -> Vec<&Change> {

@@ -10,6 +10,7 @@ mod table;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
+use tracing_subscriber::{filter::Targets, fmt, prelude::*};
 
 use crate::stack::variables::Variables;
 
@@ -40,7 +41,11 @@ fn variables(folder: &Path) -> anyhow::Result<Variables> {
 pub fn log() {
     #[expect(clippy::disallowed_methods, reason = "the command's own setting, read once at its start")]
     let wanted = std::env::var("FRESHET_LOG").unwrap_or_else(|_| "error".to_owned());
-    let filter = tracing_subscriber::filter::EnvFilter::new(wanted);
+    let filter = wanted.parse().unwrap_or_else(|error| {
+        eprintln!("FRESHET_LOG is {wanted:?}, which is no filter ({error}); write a level, or target=level,…");
+        Targets::new().with_default(tracing::Level::ERROR)
+    });
+    let lines = fmt::layer().with_writer(std::io::stderr);
     // A second call finds a subscriber in place, which is what it wanted.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::registry().with(lines).with(filter).try_init();
 }

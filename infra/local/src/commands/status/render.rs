@@ -68,7 +68,7 @@ pub fn render(status: &Status) -> String {
         status.failures_of_no_pipeline + status.pipelines.values().map(|pipeline| pipeline.failures_open).sum::<u64>();
     if all > 0 {
         // Writing to a string cannot fail.
-        let _ = write!(text, "\n{all} failures are open");
+        let _ = write!(text, "\n{all} {} open", if all == 1 { "failure is" } else { "failures are" });
         if status.failures_of_no_pipeline > 0 {
             let _ = write!(text, ", {} of them of no pipeline", status.failures_of_no_pipeline);
         }
