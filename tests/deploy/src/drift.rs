@@ -2,12 +2,15 @@
 
 use crate::terraform::Change;
 
-/// Attributes that ministack does not give back as they were set, by the resource's type: it answers `DescribeAlarms`
-/// without most of an alarm.
-const OF_THE_EMULATOR: &[(&str, &[&str])] = &[(
-    "aws_cloudwatch_metric_alarm",
-    &["actions_enabled", "alarm_description", "dimensions", "period", "statistic", "treat_missing_data"],
-)];
+/// Attributes that ministack does not give back as they were set, by the resource's type: now and then it answers
+/// `DescribeAlarms` without most of an alarm, or forgets a stream's tags.
+const OF_THE_EMULATOR: &[(&str, &[&str])] = &[
+    (
+        "aws_cloudwatch_metric_alarm",
+        &["actions_enabled", "alarm_description", "dimensions", "period", "statistic", "treat_missing_data"],
+    ),
+    ("aws_kinesis_stream", &["tags", "tags_all"]),
+];
 
 /// The changes that are not the emulator's own.
 pub fn unexpected(changes: &[Change]) -> Vec<&Change> {
@@ -34,9 +37,10 @@ mod tests {
         let changes = [
             change("aws_cloudwatch_metric_alarm", "update", &["dimensions", "period"]),
             change("aws_cloudwatch_metric_alarm", "update", &["period", "threshold"]),
+            change("aws_kinesis_stream", "update", &["shard_count", "tags"]),
             change("aws_cloudwatch_metric_alarm", "delete", &["period"]),
             change("aws_sqs_queue", "update", &["period"]),
         ];
-        assert_eq!(unexpected(&changes), [&changes[1], &changes[2], &changes[3]]);
+        assert_eq!(unexpected(&changes), [&changes[1], &changes[2], &changes[3], &changes[4]]);
     }
 }

@@ -120,7 +120,7 @@ async fn prove() -> anyhow::Result<()> {
     println!(
         "deploy-test: {applied} {CHANGES} changes written, {delivered} deliveries checked, order kept, 0 lost. A \
          destination went down, held its queue and drained. What no vendor takes is among the failures. The second plan \
-         shows the emulator's own drift in {} alarms, and nothing else. {destroyed} 6 cases",
+         shows the emulator's own drift in {} resources, and nothing else. {destroyed} 6 cases",
         changes.len()
     );
     Ok(())
