@@ -132,7 +132,7 @@ mod tests {
         for (limit, concurrency, message) in [
             (limit, None, "MAXIMUM_CONCURRENCY: is not set; set it to how many instances may deliver at once"),
             (limit, Some("none"), "MAXIMUM_CONCURRENCY: is \"none\"; set it to a number from 1 to 1000"),
-            (Some(r#"{"requests":0,"seconds":10}"#), Some("2"), "RATE_LIMIT: is 0 requests in 10 seconds; both are"),
+            (Some(r#"{"requests":0,"seconds":10}"#), Some("2"), "RATE_LIMIT: is 0 requests in 10 seconds; both have"),
             (Some("100"), Some("2"), "RATE_LIMIT: is not the JSON expected"),
         ] {
             let (_, error) = read(limit, concurrency);
