@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use super::{
-    descriptor::{Reading, TraceReading},
+    descriptor::{FlagReading, Reading, TraceReading},
     operation::{Operation, Parcel, trace_of},
-    status::{Class, classify, of_status},
+    status::{Class, classify, later, of_status},
     template::text_of,
 };
 use crate::{
@@ -61,16 +61,56 @@ pub(super) fn read(
         Class::Success => match &operation.prepared.request.answer {
             Reading::Status => all(Answered::Ended(Outcome::Delivered { destination_key: None })),
             Reading::Trace(paths) => by_trace(operation, parcels, response, paths),
+            Reading::Flag(paths) => by_flag(operation, parcels, response, now, paths),
         },
-        Class::Retry => all(Answered::Ended(Outcome::Retry { reason: reason() })),
-        Class::Throttled(until) => all(Answered::Ended(Outcome::Throttled { until, reason: reason() })),
-        Class::Unauthorised => all(Answered::Ended(Outcome::Unauthorised { reason: reason() })),
-        Class::Rejected if parcels.len() > 1 => all(Answered::SendAlone),
+        class => of_all(class, reason(), parcels, response),
+    }
+}
+
+/// What a reading of the answer as a whole means for each parcel.
+fn of_all(class: Class, reason: String, parcels: &[Parcel<'_>], response: &HttpResponse) -> Vec<Answered> {
+    let answered = match class {
+        Class::Success => Answered::Ended(Outcome::Delivered { destination_key: None }),
+        Class::Retry => Answered::Ended(Outcome::Retry { reason }),
+        Class::Throttled(until) => Answered::Ended(Outcome::Throttled { until, reason }),
+        Class::Unauthorised => Answered::Ended(Outcome::Unauthorised { reason }),
+        Class::Rejected if parcels.len() > 1 => Answered::SendAlone,
         Class::Rejected => {
             let answer = Answer::new(response.status, &String::from_utf8_lossy(&response.body));
-            all(Answered::Ended(Outcome::Rejected { reason: reason(), answer: Some(answer) }))
+            Answered::Ended(Outcome::Rejected { reason, answer: Some(answer) })
         }
-    }
+    };
+    vec![answered; parcels.len()]
+}
+
+/// Reads the flag by which a success by its status may say that it is none.
+fn by_flag(
+    operation: &Operation<'_>,
+    parcels: &[Parcel<'_>],
+    response: &HttpResponse,
+    now: Timestamp,
+    paths: &FlagReading,
+) -> Vec<Answered> {
+    let connector = operation.destination.connector;
+    let (vendor, status) = (&connector.name, response.status);
+    let body = Value::from_json(&response.body).unwrap_or_default();
+    let (class, reason) = match at(&body, &paths.flag) {
+        Some(Value::Bool(true)) => (Class::Success, String::new()),
+        Some(Value::Bool(false)) => {
+            let why = at(&body, &paths.reason).and_then(text_of).unwrap_or_default();
+            let class = if paths.unauthorised.contains(&why) {
+                Class::Unauthorised
+            } else if paths.retry.contains(&why) {
+                later(response, now)
+            } else {
+                Class::Rejected
+            };
+            (class, format!("{vendor} answered {status}, and that it was not done: {why}"))
+        }
+        // Whoever answered, it was not the vendor's API.
+        _ => (Class::Retry, format!("{vendor} answered {status} and does not say whether it was done")),
+    };
+    of_all(class, reason, parcels, response)
 }
 
 /// Reads lists of results and errors. Each parcel looks for its error, then for its result by trace, then by the match

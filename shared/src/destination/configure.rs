@@ -19,6 +19,8 @@ pub struct Destination {
     pub(super) name: String,
     pub(super) connector: &'static Connector,
     pub(super) settings: HashMap<String, String>,
+    /// Of every request, by name.
+    pub(super) headers: Vec<(String, String)>,
     /// Every step of every action that sends something.
     requests: Vec<Prepared>,
 }
@@ -82,6 +84,11 @@ impl Connector {
         if !problems.is_empty() {
             return Err(problems);
         }
+        let mut headers = Vec::new();
+        for (name, template) in &self.headers {
+            let text = fill(template.get_ref(), &resolved).map_err(|problem| vec![problem])?;
+            headers.push((name.clone(), text));
+        }
         let mut requests = Vec::new();
         for action in &self.actions {
             for step in [Step::Apply, Step::Archive, Step::Delete] {
@@ -90,7 +97,7 @@ impl Connector {
                 }
             }
         }
-        Ok(Destination { name: name.to_owned(), connector: self, settings: resolved, requests })
+        Ok(Destination { name: name.to_owned(), connector: self, settings: resolved, headers, requests })
     }
 }
 
@@ -225,13 +232,9 @@ fn problem(setting: &Setting, reason: impl Into<String>, mend: impl Into<String>
     Problem { setting: setting.name().to_owned(), reason: reason.into(), mend: mend.into() }
 }
 
-fn prepare(
-    action: &'static Action,
-    step: Step,
-    request: &'static Request,
-    settings: &HashMap<String, String>,
-) -> Result<Prepared, Problem> {
-    let mut value = |placeholder: &Placeholder| match placeholder {
+/// What a setting in a template stands for.
+fn filled(placeholder: &Placeholder, settings: &HashMap<String, String>) -> Result<String, Problem> {
+    match placeholder {
         Placeholder::Setting(name) => settings.get(name).cloned().ok_or_else(|| Problem {
             setting: name.clone(),
             reason: "is needed and not set".to_owned(),
@@ -239,8 +242,20 @@ fn prepare(
         }),
         // A file that has others here is refused when it is read.
         _ => Ok(String::new()),
-    };
-    let mut text = |template: &Text| template.render(&mut value);
+    }
+}
+
+fn fill(template: &Text, settings: &HashMap<String, String>) -> Result<String, Problem> {
+    template.render(&mut |placeholder| filled(placeholder, settings))
+}
+
+fn prepare(
+    action: &'static Action,
+    step: Step,
+    request: &'static Request,
+    settings: &HashMap<String, String>,
+) -> Result<Prepared, Problem> {
+    let text = |template: &Text| fill(template, settings);
     let shape = text(request.shape.get_ref())?;
     let shape = Shape::parse(&shape).unwrap_or(Shape::Single);
     let count = match shape {
@@ -251,7 +266,7 @@ fn prepare(
     let url = text(request.url.get_ref())?;
     let around = match (shape, &request.envelope) {
         (Shape::Array, Some(envelope)) => {
-            envelope.get_ref().around_items(&mut |placeholder| value(placeholder).map(Value::String))?
+            envelope.get_ref().around_items(&mut |placeholder| filled(placeholder, settings).map(Value::String))?
         }
         (Shape::Array, None) => ("[".to_owned(), "]".to_owned()),
         (Shape::Single | Shape::Ndjson, _) => (String::new(), String::new()),

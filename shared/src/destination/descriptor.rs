@@ -31,6 +31,9 @@ pub struct Connector {
     pub settings: Vec<Setting>,
     /// How requests prove who sends them.
     pub auth: Auth,
+    /// Headers of every request, by their names in lower case; `content-type` takes the place of the usual one.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Spanned<Text>>,
     /// How much the vendor takes.
     #[serde(default)]
     pub limits: Vec<Limit>,
@@ -253,6 +256,8 @@ pub enum FieldType {
     Boolean,
     /// A point in time.
     Time,
+    /// A list or an object.
+    Json,
 }
 
 /// The requests of the removing steps.
@@ -343,6 +348,22 @@ pub enum Reading {
     Status,
     /// It lists what was done and what failed, each named by the `{trace}` that it was sent with.
     Trace(Box<TraceReading>),
+    /// It has a flag that says whether anything was done: a success by its status may be none.
+    Flag(FlagReading),
+}
+
+/// Where a success says that it is none. Paths are names with dots between.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FlagReading {
+    /// True where it was done, false where it was not.
+    pub flag: String,
+    /// Where it was not: the vendor's name of the reason.
+    pub reason: String,
+    /// Reasons that are about the sender: the destination pauses, nothing is lost.
+    pub unauthorised: Vec<String>,
+    /// Reasons that pass. Any that is in neither list is a rejection.
+    pub retry: Vec<String>,
 }
 
 /// Where an answer says what became of each item. Paths are names with dots between.

@@ -99,6 +99,7 @@ fn checked(file: &str) -> impl FnOnce(Connector) -> Result<Connector, Mistake> {
                 ));
             }
         }
+        connector.headers.iter().try_for_each(|(name, text)| header(&connector, name, text))?;
         connector.actions.iter().try_for_each(|each| action(&connector, each))?;
         Ok(connector)
     }
@@ -138,6 +139,23 @@ fn setting(setting: &Setting) -> Result<(), Mistake> {
         let text = &default.get_ref().0;
         check_setting(setting, text)
             .map_err(|Problem { reason, mend, .. }| Mistake::new(default.span(), reason, mend))?;
+    }
+    Ok(())
+}
+
+/// Headers that are not a connector's to set: the secret's place is `auth`, and the others are the HTTP client's.
+const KEPT: [&str; 4] = ["authorization", "content-length", "host", "transfer-encoding"];
+
+fn header(connector: &Connector, name: &str, text: &Spanned<Text>) -> Result<(), Mistake> {
+    only_settings(connector, text)?;
+    if KEPT.contains(&name) {
+        let reason = format!("the header {name:?} is not the connector's to set");
+        return Err(Mistake::new(text.span(), reason, "take it away; a secret goes through `auth`"));
+    }
+    let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if name.is_empty() || !name.bytes().all(is_name) {
+        let reason = format!("{name:?} is no header's name in lower case");
+        return Err(Mistake::new(text.span(), reason, "write it in small letters, digits and dashes"));
     }
     Ok(())
 }
@@ -338,6 +356,9 @@ item = '{ "id": "{delivery.id}", "data": "{fields}" }'
             ("{fields}", "{match}", 27, "without a match field", "match_field"),
             ("count = 10", "count = 10\nenvelope = '{ \"all\": [] }'", 26, "has the items once", "[\"{items}\"]"),
             ("auth = \"none\"", "auth = \"none\"\nstatuses = { retry = [500] }", 6, "500 is no 4xx", "list 4xx only"),
+            ("auth = \"none\"", "auth = \"none\"\nheaders = { host = \"a\" }", 6, "not the connector's", "take it away"),
+            ("auth = \"none\"", "auth = \"none\"\nheaders = { Accept = \"a\" }", 6, "lower case", "small letters"),
+            ("auth = \"none\"", "auth = \"none\"\nheaders = { a = \"{match}\" }", 6, "only settings", "{setting.<name>}"),
             ("slug = \"example\"", "slug = \"example\" x", 2, "", ""),
         ] {
             assert!(GOOD.contains(good), "{good}");

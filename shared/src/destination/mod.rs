@@ -31,7 +31,7 @@ pub use self::{
     codec::Codec,
     configure::{Destination, Problem},
     descriptor::{
-        Action, Auth, Cause, Connector, Fact, Field, FieldType, Limit, Method, Mode, Reading, Removals, Request,
+        Action, Auth, Cause, Connector, Fact, Field, FieldType, FlagReading, Limit, Method, Mode, Reading, Removals, Request,
         Setting, SettingType, Shape, Statuses, TraceReading, Values,
     },
     embedded::{ConnectorError, connector, connectors},

@@ -166,7 +166,10 @@ impl Operation<'_> {
             Shape::Single | Shape::Array => "application/json",
             Shape::Ndjson => "application/x-ndjson",
         };
-        let mut headers = vec![("content-type".to_owned(), content_type.to_owned())];
+        let mut headers = self.destination.headers.clone();
+        if !headers.iter().any(|(name, _)| name == "content-type") {
+            headers.push(("content-type".to_owned(), content_type.to_owned()));
+        }
         headers.extend(self.credentials(parcels, secret, &body, now)?);
         Ok(HttpRequest {
             method: self.prepared.request.method.as_str().to_owned(),

@@ -26,11 +26,16 @@ pub(super) enum Class {
 /// Reads a whole answer's status, and its Retry-After.
 pub(super) fn classify(statuses: &Statuses, response: &HttpResponse, now: Timestamp) -> Class {
     match of_status(statuses, response.status) {
-        Class::Retry => match response.header("retry-after").and_then(|text| retry_after(text, now)) {
-            Some(until) if until > now => Class::Throttled(until),
-            _ => Class::Retry,
-        },
+        Class::Retry => later(response, now),
         class => class,
+    }
+}
+
+/// When to try again: at the time that the answer tells, or whenever the sender will.
+pub(super) fn later(response: &HttpResponse, now: Timestamp) -> Class {
+    match response.header("retry-after").and_then(|text| retry_after(text, now)) {
+        Some(until) if until > now => Class::Throttled(until),
+        _ => Class::Retry,
     }
 }
 
