@@ -132,6 +132,7 @@ fn request(
 fn of_answer(answered: Answered) -> CaseOutcome {
     let (is, reason) = match answered {
         Answered::SendAlone => (Kind::SendAlone, None),
+        Answered::SendAgain => (Kind::SendAgain, None),
         Answered::Ended(Outcome::Delivered { destination_key }) => {
             return CaseOutcome { is: Kind::Delivered, destination_key, until: None, says: None };
         }

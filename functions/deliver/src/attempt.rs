@@ -29,6 +29,8 @@ pub enum End {
     Failed,
     /// It has to be sent in a request of its own.
     SendAlone,
+    /// It goes with the next round.
+    SendAgain,
     /// It may succeed later.
     Later(Later),
 }
@@ -148,6 +150,7 @@ impl<W: World> Deliver<W> {
     async fn settle(&self, work: &Work, job: &Job, answered: Answered) -> End {
         match answered {
             Answered::SendAlone => End::SendAlone,
+            Answered::SendAgain => End::SendAgain,
             Answered::Ended(Outcome::Delivered { destination_key }) => {
                 let outcome = match job.delivery.step {
                     Step::Apply | Step::Keep => PastOutcome::Delivered,

@@ -227,6 +227,8 @@ impl<W: World> Deliver<W> {
                         tally.add(&job.delivery.pipeline, "failed");
                     }
                     End::SendAlone => job.alone = true,
+                    // The round has ended at least one of its request's jobs, so the next request is a smaller one.
+                    End::SendAgain => {}
                     End::Later(Later::Unauthorised(reason)) if !fresh_secret && self.secret_arn.is_some() => {
                         refused = Some(reason);
                     }

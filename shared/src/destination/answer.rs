@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
-    descriptor::{FlagReading, Reading, TraceReading},
+    descriptor::{FlagReading, IndexReading, Reading, TraceReading},
     operation::{Operation, Parcel, trace_of},
     status::{Class, classify, later, of_status},
     template::text_of,
@@ -24,6 +24,9 @@ pub enum Answered {
     /// The vendor rejected the request as a whole and does not say for whose sake: each delivery has to be sent in a
     /// request of its own, in order, so that one bad record does not reject its neighbours.
     SendAlone,
+    /// The vendor did nothing of the request for the sake of others, which it names: this delivery is sent again with
+    /// what is left.
+    SendAgain,
 }
 
 /// What happens to every delivery of a request that got no answer.
@@ -62,6 +65,11 @@ pub(super) fn read(
             Reading::Status => all(Answered::Ended(Outcome::Delivered { destination_key: None })),
             Reading::Trace(paths) => by_trace(operation, parcels, response, paths),
             Reading::Flag(paths) => by_flag(operation, parcels, response, now, paths),
+            Reading::Index(paths) => by_index(operation, parcels, response, paths),
+        },
+        Class::Rejected if parcels.len() > 1 => match &operation.prepared.request.answer {
+            Reading::Index(paths) => rejected_by_index(operation, parcels, response, paths),
+            Reading::Status | Reading::Trace(_) | Reading::Flag(_) => all(Answered::SendAlone),
         },
         class => of_all(class, reason(), parcels, response),
     }
@@ -101,7 +109,7 @@ fn by_flag(
             let class = if paths.unauthorised.contains(&why) {
                 Class::Unauthorised
             } else if paths.retry.contains(&why) {
-                later(response, now)
+                later(&connector.statuses, response, now)
             } else {
                 Class::Rejected
             };
@@ -111,6 +119,85 @@ fn by_flag(
         _ => (Class::Retry, format!("{vendor} answered {status} and does not say whether it was done")),
     };
     of_all(class, reason, parcels, response)
+}
+
+/// The errors of an answer, by the place in the request that each names; behind them those that name none.
+fn errors_by_index<'v>(
+    body: &'v Value,
+    parcels: &[Parcel<'_>],
+    paths: &IndexReading,
+) -> (HashMap<usize, Vec<&'v Value>>, Vec<&'v Value>) {
+    let (mut named, mut nameless) = (HashMap::<usize, Vec<&Value>>::new(), Vec::new());
+    for error in list(body, &paths.errors) {
+        let index = at(error, &paths.index).and_then(text_of).and_then(|text| {
+            let behind = text.strip_prefix(&paths.before)?;
+            let digits = behind.find(|character: char| !character.is_ascii_digit()).unwrap_or(behind.len());
+            behind[..digits].parse::<usize>().ok().filter(|index| *index < parcels.len())
+        });
+        match index {
+            Some(index) => named.entry(index).or_default().push(error),
+            None => nameless.push(error),
+        }
+    }
+    (named, nameless)
+}
+
+/// Reads a success that lists what failed. What it does not list is done.
+fn by_index(
+    operation: &Operation<'_>,
+    parcels: &[Parcel<'_>],
+    response: &HttpResponse,
+    paths: &IndexReading,
+) -> Vec<Answered> {
+    let delivered = || Answered::Ended(Outcome::Delivered { destination_key: None });
+    if response.body.trim_ascii().is_empty() {
+        return vec![delivered(); parcels.len()];
+    }
+    let Ok(body @ Value::Object(_)) = Value::from_json(&response.body) else {
+        let vendor = &operation.destination.connector.name;
+        let reason = format!("{vendor} answered {} with what is no JSON object", response.status);
+        return vec![Answered::Ended(Outcome::Retry { reason }); parcels.len()];
+    };
+    let (named, nameless) = errors_by_index(&body, parcels, paths);
+    let rest = match (nameless.as_slice(), parcels) {
+        ([], _) => delivered(),
+        (errors, [_]) => rejected(operation, errors, response, paths),
+        // Of each it has to be known. What was done is done once more, which an upsert does not mind; an event that
+        // stands twice is the lesser evil beside one that is lost.
+        _ => Answered::SendAlone,
+    };
+    (0..parcels.len())
+        .map(|index| named.get(&index).map_or_else(|| rest.clone(), |errors| rejected(operation, errors, response, paths)))
+        .collect()
+}
+
+/// Reads a rejection of several parcels. Where it names some of them, they are rejected and the others sent again.
+fn rejected_by_index(
+    operation: &Operation<'_>,
+    parcels: &[Parcel<'_>],
+    response: &HttpResponse,
+    paths: &IndexReading,
+) -> Vec<Answered> {
+    let body = Value::from_json(&response.body).unwrap_or_default();
+    let (named, _) = errors_by_index(&body, parcels, paths);
+    let rest = if named.is_empty() { Answered::SendAlone } else { Answered::SendAgain };
+    (0..parcels.len())
+        .map(|index| named.get(&index).map_or_else(|| rest.clone(), |errors| rejected(operation, errors, response, paths)))
+        .collect()
+}
+
+/// A parcel with errors of its own.
+fn rejected(
+    operation: &Operation<'_>,
+    errors: &[&Value],
+    response: &HttpResponse,
+    paths: &IndexReading,
+) -> Answered {
+    let words = |error: &&Value| at(error, &paths.message).and_then(text_of).unwrap_or_else(|| error.to_json());
+    let words = errors.iter().map(words).collect::<Vec<_>>().join("; ");
+    let reason = format!("{} answered {} for this record: {words}", operation.destination.connector.name, response.status);
+    let errors = Value::Array(errors.iter().map(|error| (*error).clone()).collect());
+    Answered::Ended(Outcome::Rejected { reason, answer: Some(Answer::new(response.status, &errors.to_json())) })
 }
 
 /// Reads lists of results and errors. Each parcel looks for its error, then for its result by trace, then by the match
@@ -234,9 +321,12 @@ fn of_error(operation: &Operation<'_>, error: &Value, response: &HttpResponse, p
     }
 }
 
-/// The value at a path of names with dots between.
+/// The value at a path of names with dots between; of a list, a number is a place from 0.
 fn at<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
-    path.split('.').try_fold(value, Value::get)
+    path.split('.').try_fold(value, |value, name| match value {
+        Value::Array(items) => items.get(name.parse::<usize>().ok()?),
+        _ => value.get(name),
+    })
 }
 
 /// The list at a path; empty where there is none.

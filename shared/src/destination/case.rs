@@ -119,6 +119,8 @@ pub enum Kind {
     Rejected,
     /// In a request of its own.
     SendAlone,
+    /// With what is left of its request.
+    SendAgain,
     /// Never; it is not even sent.
     Unsendable,
     /// There is nothing to do at the vendor.

@@ -166,6 +166,28 @@ pub struct Statuses {
     pub retry: Vec<Spanned<u16>>,
     /// Where in an error's JSON the vendor's words are: names with dots between.
     pub message: Option<String>,
+    /// The header by which a 429 without `Retry-After` says when the window begins anew.
+    pub reset: Option<Reset>,
+}
+
+/// A header that says when a rate limit's window begins anew.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reset {
+    /// Its name, in lower case.
+    pub header: String,
+    /// How it is written.
+    pub written: ResetAs,
+}
+
+/// How a time is written in a [`Reset`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResetAs {
+    /// Seconds since 1970.
+    EpochSeconds,
+    /// Seconds from now.
+    Seconds,
 }
 
 /// Something that can be done at the vendor.
@@ -182,6 +204,10 @@ pub struct Action {
     pub mode: Mode,
     /// The field by which the vendor tells rows: its name, or a setting that has it.
     pub match_field: Option<Spanned<Text>>,
+    /// The vendor has no id of its own for a row: the match field's value is kept as one when a row is delivered, so
+    /// that only what was delivered is ever removed.
+    #[serde(default)]
+    pub match_is_key: bool,
     /// How the mapped fields' values are written.
     #[serde(default)]
     pub values: Values,
@@ -212,7 +238,7 @@ pub enum Mode {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Values {
-    /// As they are.
+    /// As they are; but where the vendor takes text, a number or a boolean becomes its text.
     #[default]
     Json,
     /// As text, null as the empty text; a list or an object cannot be sent.
@@ -258,6 +284,13 @@ pub enum FieldType {
     Time,
     /// A list or an object.
     Json,
+}
+
+impl FieldType {
+    /// Whether the vendor takes text: an id is often a number at the source, and never at the vendor.
+    pub const fn is_text(self) -> bool {
+        matches!(self, Self::Text | Self::Email | Self::Phone | Self::Url)
+    }
 }
 
 /// The requests of the removing steps.
@@ -350,6 +383,24 @@ pub enum Reading {
     Trace(Box<TraceReading>),
     /// It has a flag that says whether anything was done: a success by its status may be none.
     Flag(FlagReading),
+    /// It lists what failed, each named by its place in the request, from 0. In a success all others are done; in an
+    /// answer that rejects the whole request none is, and the others are sent again.
+    Index(IndexReading),
+}
+
+/// Where an answer names what failed by its place in the request. Paths are names with dots between.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IndexReading {
+    /// The list of what failed.
+    pub errors: String,
+    /// In an error: the place, or a text that has it.
+    pub index: String,
+    /// Where `index` is a text: what stands in it before the place.
+    #[serde(default)]
+    pub before: String,
+    /// In an error: the vendor's words.
+    pub message: String,
 }
 
 /// Where a success says that it is none. Paths are names with dots between.

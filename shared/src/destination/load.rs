@@ -172,6 +172,13 @@ fn action(connector: &Connector, action: &Action) -> Result<(), Mistake> {
                 "add `match_field`, the field by which the vendor tells rows",
             ));
         }
+        (_, None) if action.match_is_key => {
+            return Err(Mistake::new(
+                action.name.span(),
+                "there is no match field whose value could be the row's id",
+                "add `match_field`, or take away `match_is_key`",
+            ));
+        }
         (Mode::Append, _) if action.removals.archive.is_some() || action.removals.delete.is_some() => {
             return Err(Mistake::new(
                 action.name.span(),
@@ -238,6 +245,15 @@ fn item(connector: &Connector, action: &Action, request: &Request) -> Result<(),
                 return Err(Mistake::new(at, "{match} without a match field", "add `match_field` to the action"));
             }
             _ => {}
+        }
+    }
+    for placeholder in &placeholders {
+        if let Placeholder::Field(name) = placeholder
+            && action.field(name).is_none()
+        {
+            let known = action.fields.iter().map(|field| field.name.as_str());
+            let mend = did_you_mean(name, known).unwrap_or_else(|| format!("describe {name:?} in [[actions.fields]]"));
+            return Err(Mistake::new(at, format!("the action has no field {name:?}"), mend));
         }
     }
     if matches!(request.answer, Reading::Trace(_)) && !placeholders.contains(&&Placeholder::Trace) {
@@ -354,6 +370,8 @@ item = '{ "id": "{delivery.id}", "data": "{fields}" }'
             ("\"{fields}\" }'", "\"{fields}\"'", 27, "not valid JSON", "write the vendor's JSON"),
             ("{fields}", "{items}", 27, "an item cannot contain {items}", "envelope"),
             ("{fields}", "{match}", 27, "without a match field", "match_field"),
+            ("{fields}", "{field.email}", 27, "has no field \"email\"", "[[actions.fields]]"),
+            ("mode = \"append\"", "mode = \"append\"\nmatch_is_key = true", 15, "no match field", "take away"),
             ("count = 10", "count = 10\nenvelope = '{ \"all\": [] }'", 26, "has the items once", "[\"{items}\"]"),
             ("auth = \"none\"", "auth = \"none\"\nstatuses = { retry = [500] }", 6, "500 is no 4xx", "list 4xx only"),
             ("auth = \"none\"", "auth = \"none\"\nheaders = { host = \"a\" }", 6, "not the connector's", "take it away"),

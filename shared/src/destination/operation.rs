@@ -8,7 +8,7 @@ use super::{
     template::{Placeholder, text_of},
 };
 use crate::{
-    delivery::{Delivery, Outcome},
+    delivery::{Delivery, Outcome, Step},
     digest,
     ports::{HttpRequest, HttpResponse},
     time::Timestamp,
@@ -107,7 +107,12 @@ impl Operation<'_> {
             return Check::Nothing;
         }
         let fields = &parcel.delivery.fields;
-        if let Some(name) = self.prepared.match_field.as_deref().filter(|_| placeholders.contains(&&Placeholder::Match))
+        let is_row = |placeholder: &&Placeholder| {
+            matches!(placeholder, Placeholder::Fields | Placeholder::OtherFields | Placeholder::Field(_))
+        };
+        let has_row = placeholders.iter().any(is_row);
+        let is_matched = has_row || placeholders.contains(&&Placeholder::Match);
+        if let Some(name) = self.prepared.match_field.as_deref().filter(|_| is_matched)
             && self.matched(parcel).is_none_or(|text| text.trim().is_empty())
         {
             let vendor = &self.destination.connector.name;
@@ -122,7 +127,7 @@ impl Operation<'_> {
                 ),
             });
         }
-        if !placeholders.contains(&&Placeholder::Fields) {
+        if !has_row {
             return Check::Send;
         }
         for field in action.fields.iter().filter(|field| field.required) {
@@ -133,7 +138,7 @@ impl Operation<'_> {
                 ));
             }
         }
-        match self.fields(parcel) {
+        match self.fields(parcel, |_| true) {
             Ok(_) => Check::Send,
             Err(reason) => Check::Reject(reason),
         }
@@ -181,7 +186,15 @@ impl Operation<'_> {
 
     /// What became of each parcel, in their order.
     pub fn read(&self, parcels: &[Parcel<'_>], response: &HttpResponse, now: Timestamp) -> Vec<Answered> {
-        answer::read(self, parcels, response, now)
+        let mut answered = answer::read(self, parcels, response, now);
+        if self.prepared.action.match_is_key && self.prepared.step == Step::Apply {
+            for (parcel, answered) in parcels.iter().zip(&mut answered) {
+                if let Answered::Ended(Outcome::Delivered { destination_key: key @ None }) = answered {
+                    *key = self.matched(parcel);
+                }
+            }
+        }
+        answered
     }
 
     /// What happens to each of the `parcels` of a request that could not be rendered: one that cannot be sent must not
@@ -237,8 +250,9 @@ impl Operation<'_> {
     /// The parcel's JSON.
     fn item(&self, parcel: &Parcel<'_>) -> Result<String, String> {
         let delivery = parcel.delivery;
-        let item = self.prepared.request.item.get_ref().render(&mut |placeholder| {
-            Ok(match placeholder {
+        let template = self.prepared.request.item.get_ref();
+        let item = template.render(&mut |placeholder| {
+            Ok(Some(match placeholder {
                 Placeholder::Setting(name) => {
                     Value::from(self.destination.settings.get(name).map(String::as_str).unwrap_or_default())
                 }
@@ -249,33 +263,50 @@ impl Operation<'_> {
                     parcel.destination_key.ok_or_else(|| "the vendor's id of the row is not known".to_owned())?,
                 ),
                 Placeholder::Trace => Value::String(trace_of(delivery)),
-                Placeholder::Fields => Value::Object(self.fields(parcel)?),
+                Placeholder::Fields => Value::Object(self.fields(parcel, |_| true)?),
+                Placeholder::Field(name) => match delivery.fields.get(name) {
+                    Some(value) => self.written(name, value)?,
+                    None => return Ok(None),
+                },
+                Placeholder::OtherFields => {
+                    let placed = template.placeholders();
+                    let is_placed = |name: &str| {
+                        placed.iter().any(|other| matches!(other, Placeholder::Field(field) if field == name))
+                    };
+                    Value::Object(self.fields(parcel, |name| !is_placed(name))?)
+                }
                 Placeholder::Id => Value::from(delivery.id.as_str()),
                 Placeholder::Type => Value::String(type_of(delivery)),
                 Placeholder::OccurredAt => Value::String(delivery.occurred_at.to_rfc3339()),
                 Placeholder::Items => return Err("an item cannot contain items".to_owned()),
-            })
+            }))
         })?;
-        Ok(item.to_json())
+        let nothing = || "the pipeline maps no field of this action, so there is nothing to send".to_owned();
+        item.map(|item| item.to_json()).ok_or_else(nothing)
     }
 
-    /// The mapped fields as the vendor takes them.
-    fn fields(&self, parcel: &Parcel<'_>) -> Result<Object, String> {
-        let fields = &parcel.delivery.fields;
+    /// Those of the mapped fields that are wanted, as the vendor takes them.
+    fn fields(&self, parcel: &Parcel<'_>, wanted: impl Fn(&str) -> bool) -> Result<Object, String> {
+        let fields = parcel.delivery.fields.iter().filter(|(name, _)| wanted(name));
+        fields.map(|(name, value)| Ok((name.clone(), self.written(name, value)?))).collect()
+    }
+
+    /// A mapped field's value as the vendor takes it.
+    fn written(&self, name: &str, value: &Value) -> Result<Value, String> {
         match self.prepared.action.values {
-            Values::Json => Ok(fields.clone()),
-            Values::Text => fields
-                .iter()
-                .map(|(name, value)| match text_of(value) {
-                    Some(text) => Ok((name.clone(), Value::String(text))),
-                    None => Err(format!(
-                        "the field {name:?} is {}, and {} takes text; map one value of it, or join it to a text, as in \
-                         `after.tags | join(';')`",
-                        value.kind(),
-                        self.destination.connector.name
-                    )),
-                })
-                .collect(),
+            Values::Json => {
+                let is_text = self.prepared.action.field(name).is_some_and(|field| field.r#type.is_text());
+                let text = text_of(value).filter(|_| is_text && matches!(value, Value::Number(_) | Value::Bool(_)));
+                Ok(text.map_or_else(|| value.clone(), Value::String))
+            }
+            Values::Text => text_of(value).map(Value::String).ok_or_else(|| {
+                format!(
+                    "the field {name:?} is {}, and {} takes text; map one value of it, or join it to a text, as in \
+                     `after.tags | join(';')`",
+                    value.kind(),
+                    self.destination.connector.name
+                )
+            }),
         }
     }
 
@@ -304,7 +335,6 @@ mod tests {
 
     use super::*;
     use crate::{
-        delivery::Step,
         destination::{Destination, connector},
         event::Op,
         key::Key,

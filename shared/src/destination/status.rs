@@ -2,7 +2,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::descriptor::Statuses;
+use super::descriptor::{Reset, ResetAs, Statuses};
 use crate::{ports::HttpResponse, time::Timestamp};
 
 /// The longest wait that is believed: an SQS message can stay hidden for twelve hours ("Amazon SQS visibility timeout").
@@ -26,14 +26,17 @@ pub(super) enum Class {
 /// Reads a whole answer's status, and its Retry-After.
 pub(super) fn classify(statuses: &Statuses, response: &HttpResponse, now: Timestamp) -> Class {
     match of_status(statuses, response.status) {
-        Class::Retry => later(response, now),
+        Class::Retry => later(statuses, response, now),
         class => class,
     }
 }
 
 /// When to try again: at the time that the answer tells, or whenever the sender will.
-pub(super) fn later(response: &HttpResponse, now: Timestamp) -> Class {
-    match response.header("retry-after").and_then(|text| retry_after(text, now)) {
+pub(super) fn later(statuses: &Statuses, response: &HttpResponse, now: Timestamp) -> Class {
+    let retry_after = response.header("retry-after").and_then(|text| retry_after(text, now));
+    // Any answer may tell of its window; that one waits for it is a matter of 429.
+    let window = statuses.reset.as_ref().filter(|_| response.status == 429);
+    match retry_after.or_else(|| reset_at(window?, response, now)) {
         Some(until) if until > now => Class::Throttled(until),
         _ => Class::Retry,
     }
@@ -67,6 +70,16 @@ fn retry_after(text: &str, now: Timestamp) -> Option<Timestamp> {
     Some(until.min(now + LONGEST_WAIT))
 }
 
+/// When the window begins anew; at most [`LONGEST_WAIT`] from now.
+fn reset_at(reset: &Reset, response: &HttpResponse, now: Timestamp) -> Option<Timestamp> {
+    let seconds = Duration::from_secs(response.header(&reset.header)?.trim().parse().ok()?);
+    let from_now = match reset.written {
+        ResetAs::Seconds => seconds,
+        ResetAs::EpochSeconds => seconds.saturating_sub(now.since(Timestamp::from_millis(0))),
+    };
+    Some(now + from_now.min(LONGEST_WAIT))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +109,35 @@ mod tests {
         assert_eq!(classify(&Statuses::default(), &response("0"), NOW), Class::Retry);
         assert_eq!(classify(&Statuses::default(), &response("Sun, 06 Nov 1994 08:49:36 GMT"), NOW), Class::Retry);
         assert_eq!(classify(&Statuses::default(), &response("1"), NOW), Class::Throttled(NOW + Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn a_window_begins_anew_when_the_vendor_says() {
+        let statuses = |written: &str| -> Statuses {
+            toml::from_str(&format!("reset = {{ header = \"x-reset\", written = \"{written}\" }}")).unwrap()
+        };
+        let answer = |status, headers: &[(&str, &str)]| HttpResponse {
+            status,
+            headers: headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+            body: Vec::new(),
+        };
+        let after = |seconds| Class::Throttled(NOW + Duration::from_secs(seconds));
+        for (written, value, class) in [
+            ("epoch_seconds", "784111780", after(3)),
+            ("epoch_seconds", "784111777", Class::Retry),
+            ("epoch_seconds", "1", Class::Retry),
+            ("epoch_seconds", "99999999999", Class::Throttled(NOW + LONGEST_WAIT)),
+            ("epoch_seconds", "soon", Class::Retry),
+            ("seconds", "3", after(3)),
+            ("seconds", "0", Class::Retry),
+        ] {
+            let response = answer(429, &[("x-reset", value)]);
+            assert_eq!(classify(&statuses(written), &response, NOW), class, "{written} {value}");
+        }
+        let statuses = statuses("seconds");
+        assert_eq!(classify(&statuses, &answer(429, &[("x-reset", "3"), ("retry-after", "9")]), NOW), after(9));
+        assert_eq!(classify(&statuses, &answer(503, &[("x-reset", "3")]), NOW), Class::Retry);
+        assert_eq!(classify(&statuses, &answer(200, &[("x-reset", "3")]), NOW), Class::Success);
     }
 
     #[test]

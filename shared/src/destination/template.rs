@@ -22,6 +22,10 @@ pub enum Placeholder {
     Trace,
     /// `{fields}`: the mapped fields.
     Fields,
+    /// `{field.<name>}`: one mapped field; where it is not mapped, the member that it would be is left out.
+    Field(String),
+    /// `{other_fields}`: the mapped fields that have no `{field.<name>}` in the same item.
+    OtherFields,
     /// `{delivery.id}`: the delivery's id.
     Id,
     /// `{delivery.type}`: `<source>.<op>`.
@@ -33,8 +37,8 @@ pub enum Placeholder {
 }
 
 /// Every placeholder, for messages.
-const KNOWN: &str = "{setting.<name>}, {match}, {destination_key}, {trace}, {fields}, {delivery.id}, {delivery.type}, \
-                     {delivery.occurred_at}, {items}";
+const KNOWN: &str = "{setting.<name>}, {match}, {destination_key}, {trace}, {fields}, {field.<name>}, {other_fields}, \
+                     {delivery.id}, {delivery.type}, {delivery.occurred_at}, {items}";
 
 impl Placeholder {
     fn parse(name: &str) -> Option<Self> {
@@ -43,11 +47,16 @@ impl Placeholder {
             "destination_key" => Self::DestinationKey,
             "trace" => Self::Trace,
             "fields" => Self::Fields,
+            "other_fields" => Self::OtherFields,
             "delivery.id" => Self::Id,
             "delivery.type" => Self::Type,
             "delivery.occurred_at" => Self::OccurredAt,
             "items" => Self::Items,
-            _ => Self::Setting(name.strip_prefix("setting.")?.to_owned()),
+            _ => match name.split_once('.')? {
+                ("setting", name) => Self::Setting(name.to_owned()),
+                ("field", name) => Self::Field(name.to_owned()),
+                _ => return None,
+            },
         })
     }
 }
@@ -160,31 +169,47 @@ impl Json {
         }
     }
 
-    /// The value, with what `value` says for each placeholder.
-    pub fn render<E>(&self, value: &mut impl FnMut(&Placeholder) -> Result<Value, E>) -> Result<Value, E> {
-        Ok(match self {
+    /// The value, with what `value` says for each placeholder; `None` where that is nothing.
+    ///
+    /// What is nothing is left out of its list or object, and an object that has lost all its members so is nothing
+    /// itself: a vendor takes an empty object for something to write.
+    pub fn render<E>(
+        &self,
+        value: &mut impl FnMut(&Placeholder) -> Result<Option<Value>, E>,
+    ) -> Result<Option<Value>, E> {
+        Ok(Some(match self {
             Self::Text(text) => match text.whole() {
-                Some(placeholder) => value(placeholder)?,
+                Some(placeholder) => return value(placeholder),
                 None => Value::String(text.render(&mut |placeholder| {
-                    value(placeholder).map(|value| text_of(&value).unwrap_or_else(|| value.to_json()))
+                    let value = value(placeholder)?.unwrap_or_default();
+                    Ok(text_of(&value).unwrap_or_else(|| value.to_json()))
                 })?),
             },
-            Self::Array(items) => Value::Array(items.iter().map(|item| item.render(value)).collect::<Result<_, E>>()?),
-            Self::Object(fields) => Value::Object(
-                fields
-                    .iter()
-                    .map(|(name, template)| Ok((name.clone(), template.render(value)?)))
-                    .collect::<Result<Object, E>>()?,
-            ),
+            Self::Array(items) => {
+                let rendered = items.iter().filter_map(|item| item.render(value).transpose());
+                Value::Array(rendered.collect::<Result<_, E>>()?)
+            }
+            Self::Object(fields) => {
+                let mut object = Object::new();
+                for (name, template) in fields {
+                    if let Some(field) = template.render(value)? {
+                        object.insert(name.clone(), field);
+                    }
+                }
+                if object.is_empty() && !fields.is_empty() {
+                    return Ok(None);
+                }
+                Value::Object(object)
+            }
             Self::Literal(value) => value.clone(),
-        })
+        }))
     }
 
     /// What stands before and behind `{items}`, as JSON, with what `value` says for the other placeholders. Behind is
     /// empty where there is no `{items}`.
     pub fn around_items<E>(
         &self,
-        value: &mut impl FnMut(&Placeholder) -> Result<Value, E>,
+        value: &mut impl FnMut(&Placeholder) -> Result<Option<Value>, E>,
     ) -> Result<(String, String), E> {
         let mut pieces = vec![String::new()];
         self.write(&mut pieces, value)?;
@@ -195,7 +220,7 @@ impl Json {
     fn write<E>(
         &self,
         pieces: &mut Vec<String>,
-        value: &mut impl FnMut(&Placeholder) -> Result<Value, E>,
+        value: &mut impl FnMut(&Placeholder) -> Result<Option<Value>, E>,
     ) -> Result<(), E> {
         let push = |pieces: &mut Vec<String>, text: &str| {
             if let Some(last) = pieces.last_mut() {
@@ -222,7 +247,7 @@ impl Json {
                 }
                 push(pieces, "}");
             }
-            leaf => push(pieces, &leaf.render(value)?.to_json()),
+            leaf => push(pieces, &leaf.render(value)?.unwrap_or_default().to_json()),
         }
         Ok(())
     }
@@ -259,18 +284,32 @@ mod tests {
         Json::of(Value::from_json(text.as_bytes()).unwrap()).unwrap()
     }
 
-    fn value_of(placeholder: &Placeholder) -> Result<Value, ValueError> {
-        match placeholder {
-            Placeholder::Fields => Value::from_json(br#"{"n":1.50}"#),
-            Placeholder::Setting(name) => Ok(Value::from(format!("<{name}>"))),
-            _ => Ok(Value::Null),
-        }
+    fn value_of(placeholder: &Placeholder) -> Result<Option<Value>, ValueError> {
+        Ok(Some(match placeholder {
+            Placeholder::Fields => Value::from_json(br#"{"n":1.50}"#)?,
+            Placeholder::Setting(name) => Value::from(format!("<{name}>")),
+            Placeholder::Field(name) if name == "absent" => return Ok(None),
+            _ => Value::Null,
+        }))
+    }
+
+    fn rendered(text: &str) -> Option<String> {
+        json(text).render(&mut value_of).unwrap().map(|value| value.to_json())
     }
 
     #[test]
     fn a_whole_placeholder_keeps_its_type_and_a_part_becomes_text() {
-        let template = json(r#"{"b":"{fields}","a":["x-{setting.s}-{match}",7,null]}"#);
-        assert_eq!(template.render(&mut value_of).unwrap().to_json(), r#"{"b":{"n":1.50},"a":["x-<s>-",7,null]}"#);
+        let text = rendered(r#"{"b":"{fields}","a":["x-{setting.s}-{match}",7,null]}"#);
+        assert_eq!(text.as_deref(), Some(r#"{"b":{"n":1.50},"a":["x-<s>-",7,null]}"#));
+    }
+
+    #[test]
+    fn what_is_not_mapped_is_left_out_and_null_is_not() {
+        let text = rendered(r#"{"a":"{field.absent}","b":{"c":"{field.absent}"},"d":["{field.absent}"],"e":{}}"#);
+        assert_eq!(text.as_deref(), Some(r#"{"d":[],"e":{}}"#));
+        let text = rendered(r#"{"a":"{field.null}","b":"x{field.absent}"}"#);
+        assert_eq!(text.as_deref(), Some(r#"{"a":null,"b":"x"}"#));
+        assert_eq!(rendered(r#"{"a":{"b":"{field.absent}"}}"#), None);
     }
 
     #[test]
