@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
-    descriptor::{FlagReading, IndexReading, Reading, TraceReading},
+    descriptor::{FlagReading, IndexReading, KeyReading, Reading, TraceReading},
     operation::{Operation, Parcel, trace_of},
     status::{Class, classify, later, of_status},
     template::text_of,
@@ -65,11 +65,12 @@ pub(super) fn read(
             Reading::Status => all(Answered::Ended(Outcome::Delivered { destination_key: None })),
             Reading::Trace(paths) => by_trace(operation, parcels, response, paths),
             Reading::Flag(paths) => by_flag(operation, parcels, response, now, paths),
+            Reading::Key(path) => by_key(operation, parcels, response, path),
             Reading::Index(paths) => by_index(operation, parcels, response, paths),
         },
         Class::Rejected if parcels.len() > 1 => match &operation.prepared.request.answer {
             Reading::Index(paths) => rejected_by_index(operation, parcels, response, paths),
-            Reading::Status | Reading::Trace(_) | Reading::Flag(_) => all(Answered::SendAlone),
+            Reading::Status | Reading::Trace(_) | Reading::Flag(_) | Reading::Key(_) => all(Answered::SendAlone),
         },
         class => of_all(class, reason(), parcels, response),
     }
@@ -121,6 +122,34 @@ fn by_flag(
     of_all(class, reason, parcels, response)
 }
 
+/// The object that a success has to be, or what happens to each parcel where it is none: whoever answered, it was not
+/// the vendor's API.
+fn object(operation: &Operation<'_>, response: &HttpResponse) -> Result<Value, Answered> {
+    if let Ok(body @ Value::Object(_)) = Value::from_json(&response.body) {
+        return Ok(body);
+    }
+    let vendor = &operation.destination.connector.name;
+    let reason = format!("{vendor} answered {} with what is no JSON object", response.status);
+    Err(Answered::Ended(Outcome::Retry { reason }))
+}
+
+/// Reads the id of the one row.
+fn by_key(
+    operation: &Operation<'_>,
+    parcels: &[Parcel<'_>],
+    response: &HttpResponse,
+    path: &KeyReading,
+) -> Vec<Answered> {
+    let answered = object(operation, response).map_or_else(
+        |retry| retry,
+        |body| {
+            let destination_key = at(&body, &path.key).and_then(text_of).filter(|key| !key.is_empty());
+            Answered::Ended(Outcome::Delivered { destination_key })
+        },
+    );
+    vec![answered; parcels.len()]
+}
+
 /// The errors of an answer, by the place in the request that each names; behind them those that name none.
 fn errors_by_index<'v>(
     body: &'v Value,
@@ -153,10 +182,9 @@ fn by_index(
     if response.body.trim_ascii().is_empty() {
         return vec![delivered(); parcels.len()];
     }
-    let Ok(body @ Value::Object(_)) = Value::from_json(&response.body) else {
-        let vendor = &operation.destination.connector.name;
-        let reason = format!("{vendor} answered {} with what is no JSON object", response.status);
-        return vec![Answered::Ended(Outcome::Retry { reason }); parcels.len()];
+    let body = match object(operation, response) {
+        Ok(body) => body,
+        Err(retry) => return vec![retry; parcels.len()],
     };
     let (named, nameless) = errors_by_index(&body, parcels, paths);
     let rest = match (nameless.as_slice(), parcels) {
@@ -167,7 +195,9 @@ fn by_index(
         _ => Answered::SendAlone,
     };
     (0..parcels.len())
-        .map(|index| named.get(&index).map_or_else(|| rest.clone(), |errors| rejected(operation, errors, response, paths)))
+        .map(|index| {
+            named.get(&index).map_or_else(|| rest.clone(), |errors| rejected(operation, errors, response, paths))
+        })
         .collect()
 }
 
@@ -182,20 +212,18 @@ fn rejected_by_index(
     let (named, _) = errors_by_index(&body, parcels, paths);
     let rest = if named.is_empty() { Answered::SendAlone } else { Answered::SendAgain };
     (0..parcels.len())
-        .map(|index| named.get(&index).map_or_else(|| rest.clone(), |errors| rejected(operation, errors, response, paths)))
+        .map(|index| {
+            named.get(&index).map_or_else(|| rest.clone(), |errors| rejected(operation, errors, response, paths))
+        })
         .collect()
 }
 
 /// A parcel with errors of its own.
-fn rejected(
-    operation: &Operation<'_>,
-    errors: &[&Value],
-    response: &HttpResponse,
-    paths: &IndexReading,
-) -> Answered {
+fn rejected(operation: &Operation<'_>, errors: &[&Value], response: &HttpResponse, paths: &IndexReading) -> Answered {
     let words = |error: &&Value| at(error, &paths.message).and_then(text_of).unwrap_or_else(|| error.to_json());
     let words = errors.iter().map(words).collect::<Vec<_>>().join("; ");
-    let reason = format!("{} answered {} for this record: {words}", operation.destination.connector.name, response.status);
+    let reason =
+        format!("{} answered {} for this record: {words}", operation.destination.connector.name, response.status);
     let errors = Value::Array(errors.iter().map(|error| (*error).clone()).collect());
     Answered::Ended(Outcome::Rejected { reason, answer: Some(Answer::new(response.status, &errors.to_json())) })
 }
@@ -210,9 +238,9 @@ fn by_trace(
 ) -> Vec<Answered> {
     let vendor = &operation.destination.connector.name;
     let retry = |reason: String| Answered::Ended(Outcome::Retry { reason });
-    let Ok(body @ Value::Object(_)) = Value::from_json(&response.body) else {
-        let reason = format!("{vendor} answered {} with what is no JSON object", response.status);
-        return vec![retry(reason); parcels.len()];
+    let body = match object(operation, response) {
+        Ok(body) => body,
+        Err(retry) => return vec![retry; parcels.len()],
     };
     let results = list(&body, &paths.results);
     let errors = list(&body, &paths.errors);

@@ -265,11 +265,9 @@ fn prepare(
     let match_field = action.match_field.as_ref().map(|field| text(field.get_ref())).transpose()?;
     let url = text(request.url.get_ref())?;
     let around = match (shape, &request.envelope) {
-        (Shape::Array, Some(envelope)) => {
-            envelope.get_ref().around_items(&mut |placeholder| {
-                filled(placeholder, settings).map(|text| Some(Value::String(text)))
-            })?
-        }
+        (Shape::Array, Some(envelope)) => envelope
+            .get_ref()
+            .around_items(&mut |placeholder| filled(placeholder, settings).map(|text| Some(Value::String(text))))?,
         (Shape::Array, None) => ("[".to_owned(), "]".to_owned()),
         (Shape::Single | Shape::Ndjson, _) => (String::new(), String::new()),
     };

@@ -383,6 +383,8 @@ pub enum Reading {
     Trace(Box<TraceReading>),
     /// It has a flag that says whether anything was done: a success by its status may be none.
     Flag(FlagReading),
+    /// It has the vendor's id of the row, of which a request carries one.
+    Key(KeyReading),
     /// It lists what failed, each named by its place in the request, from 0. In a success all others are done; in an
     /// answer that rejects the whole request none is, and the others are sent again.
     Index(IndexReading),
@@ -401,6 +403,14 @@ pub struct IndexReading {
     pub before: String,
     /// In an error: the vendor's words.
     pub message: String,
+}
+
+/// Where an answer has the id of the row.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyReading {
+    /// The id: names with dots between.
+    pub key: String,
 }
 
 /// Where a success says that it is none. Paths are names with dots between.

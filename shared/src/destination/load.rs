@@ -213,6 +213,13 @@ fn request(connector: &Connector, action: &Action, request: &Request) -> Result<
             ));
         }
     }
+    if matches!(request.answer, Reading::Key(_)) && shapes != ["single"] {
+        return Err(Mistake::new(
+            request.shape.span(),
+            "the answer has the id of one row, and a request of this shape carries several",
+            "write shape = \"single\"",
+        ));
+    }
     if let Some(envelope) = &request.envelope {
         let placeholders = envelope.get_ref().placeholders();
         for placeholder in &placeholders {
@@ -370,13 +377,26 @@ item = '{ "id": "{delivery.id}", "data": "{fields}" }'
             ("\"{fields}\" }'", "\"{fields}\"'", 27, "not valid JSON", "write the vendor's JSON"),
             ("{fields}", "{items}", 27, "an item cannot contain {items}", "envelope"),
             ("{fields}", "{match}", 27, "without a match field", "match_field"),
+            ("count = 10", "count = 10\nanswer = { key = { key = \"id\" } }", 24, "the id of one row", "\"single\""),
             ("{fields}", "{field.email}", 27, "has no field \"email\"", "[[actions.fields]]"),
             ("mode = \"append\"", "mode = \"append\"\nmatch_is_key = true", 15, "no match field", "take away"),
             ("count = 10", "count = 10\nenvelope = '{ \"all\": [] }'", 26, "has the items once", "[\"{items}\"]"),
             ("auth = \"none\"", "auth = \"none\"\nstatuses = { retry = [500] }", 6, "500 is no 4xx", "list 4xx only"),
-            ("auth = \"none\"", "auth = \"none\"\nheaders = { host = \"a\" }", 6, "not the connector's", "take it away"),
+            (
+                "auth = \"none\"",
+                "auth = \"none\"\nheaders = { host = \"a\" }",
+                6,
+                "not the connector's",
+                "take it away",
+            ),
             ("auth = \"none\"", "auth = \"none\"\nheaders = { Accept = \"a\" }", 6, "lower case", "small letters"),
-            ("auth = \"none\"", "auth = \"none\"\nheaders = { a = \"{match}\" }", 6, "only settings", "{setting.<name>}"),
+            (
+                "auth = \"none\"",
+                "auth = \"none\"\nheaders = { a = \"{match}\" }",
+                6,
+                "only settings",
+                "{setting.<name>}",
+            ),
             ("slug = \"example\"", "slug = \"example\" x", 2, "", ""),
         ] {
             assert!(GOOD.contains(good), "{good}");

@@ -31,8 +31,8 @@ pub use self::{
     codec::Codec,
     configure::{Destination, Problem},
     descriptor::{
-        Action, Auth, Cause, Connector, Fact, Field, FieldType, FlagReading, IndexReading, Limit, Method, Mode, Reading,
-        Removals, Request, Reset, ResetAs, Setting, SettingType, Shape, Statuses, TraceReading, Values,
+        Action, Auth, Cause, Connector, Fact, Field, FieldType, FlagReading, IndexReading, KeyReading, Limit, Method,
+        Mode, Reading, Removals, Request, Reset, ResetAs, Setting, SettingType, Shape, Statuses, TraceReading, Values,
     },
     embedded::{ConnectorError, connector, connectors},
     load::DescriptorError,
