@@ -2,7 +2,7 @@
 //!
 //! [`crate::aws`] implements them over the SDK, [`crate::http`] over sockets, [`crate::testing`] in memory.
 
-use std::{collections::HashMap, future::Future, time::Duration};
+use std::{collections::HashMap, fmt, future::Future, time::Duration};
 
 use crate::{
     failure::Failure,
@@ -104,16 +104,29 @@ pub trait Activity: Sync {
 }
 
 /// A request to a vendor.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct HttpRequest {
     /// `POST`, `PUT`, `PATCH`, `DELETE`, `GET`.
     pub method: String,
-    /// The whole URL.
+    /// The whole URL. Its query may hold a secret: never logged.
     pub url: String,
     /// Header names in lower case, and values. May hold secrets: never logged.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
+}
+
+/// Without what may be secret or somebody's data: the address' query, the headers' values, the body.
+impl fmt::Debug for HttpRequest {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let headers: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        out.debug_struct("HttpRequest")
+            .field("method", &self.method)
+            .field("url", &self.url.split('?').next().unwrap_or_default())
+            .field("headers", &headers)
+            .field("body_bytes", &self.body.len())
+            .finish()
+    }
 }
 
 /// A vendor's answer.

@@ -130,7 +130,10 @@ impl<W: World> Deliver<W> {
             }
         };
         let answered = match self.world.http().call(&request).await {
-            Ok(response) => operation.read(&parcels, &response, self.world.state().clock().now()),
+            Ok(response) => {
+                let response = operation.redact(response, secret.as_deref());
+                operation.read(&parcels, &response, self.world.state().clock().now())
+            }
             Err(error) if error.permanent => {
                 let outcome = Outcome::Rejected { reason: error.to_string(), answer: None };
                 parcels.iter().map(|_| Answered::Ended(outcome.clone())).collect()

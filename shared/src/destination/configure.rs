@@ -3,7 +3,7 @@
 use std::{collections::HashMap, fmt};
 
 use super::{
-    descriptor::{Action, Connector, Request, Setting, SettingType, Shape},
+    descriptor::{Action, Auth, Connector, Request, Setting, SettingType, Shape},
     operation::Operation,
     template::{Placeholder, Text, text_of},
 };
@@ -19,6 +19,8 @@ pub struct Destination {
     pub(super) name: String,
     pub(super) connector: &'static Connector,
     pub(super) settings: HashMap<String, String>,
+    /// Whose password the secret is, for [`Auth::Basic`].
+    pub(super) user: Option<String>,
     /// Of every request, by name.
     pub(super) headers: Vec<(String, String)>,
     /// Every step of every action that sends something.
@@ -84,6 +86,7 @@ impl Connector {
         if !problems.is_empty() {
             return Err(problems);
         }
+        let user = self.user(&resolved).map_err(|problem| vec![problem])?;
         let mut headers = Vec::new();
         for (name, template) in &self.headers {
             let text = fill(template.get_ref(), &resolved).map_err(|problem| vec![problem])?;
@@ -97,7 +100,25 @@ impl Connector {
                 }
             }
         }
-        Ok(Destination { name: name.to_owned(), connector: self, settings: resolved, headers, requests })
+        Ok(Destination { name: name.to_owned(), connector: self, settings: resolved, user, headers, requests })
+    }
+
+    /// Whose password the secret is.
+    fn user(&self, settings: &HashMap<String, String>) -> Result<Option<String>, Problem> {
+        let Auth::Basic { user: Some(template), .. } = &self.auth else { return Ok(None) };
+        let user = fill(template.get_ref(), settings)?;
+        if !user.contains(':') {
+            return Ok(Some(user));
+        }
+        let setting = template.get_ref().placeholders().find_map(|placeholder| match placeholder {
+            Placeholder::Setting(name) => Some(name.clone()),
+            _ => None,
+        });
+        Err(Problem {
+            setting: setting.unwrap_or_else(|| "auth".to_owned()),
+            reason: "has a colon, and HTTP's Basic authentication ends the user with one (RFC 7617)".to_owned(),
+            mend: "set it without".to_owned(),
+        })
     }
 }
 

@@ -116,6 +116,14 @@ pub enum Auth {
         /// What the secret is and where the vendor shows it.
         help: String,
     },
+    /// A user and a password in `Authorization: Basic …` (RFC 7617).
+    Basic {
+        /// The user, where it is a setting or always the same; the secret is the password then. Without one the secret
+        /// is both, with a colon between.
+        user: Option<Spanned<Text>>,
+        /// What the secret is and where the vendor shows it.
+        help: String,
+    },
     /// The secret in a header of the vendor's own.
     Header {
         /// The header's name, in lower case.
@@ -123,6 +131,14 @@ pub enum Auth {
         /// What stands before the secret.
         #[serde(default)]
         prefix: String,
+        /// What the secret is and where the vendor shows it.
+        help: String,
+    },
+    /// The secret as a parameter of the address: only for vendors that have no other way, since addresses are logged by
+    /// what stands between.
+    Query {
+        /// The parameter's name.
+        parameter: String,
         /// What the secret is and where the vendor shows it.
         help: String,
     },

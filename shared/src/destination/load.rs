@@ -6,7 +6,7 @@ use toml::Spanned;
 
 use super::{
     configure::{Problem, check_setting},
-    descriptor::{Action, Connector, Mode, Reading, Request, Setting, SettingType, Shape},
+    descriptor::{Action, Auth, Connector, Mode, Reading, Request, Setting, SettingType, Shape},
     template::{Placeholder, Text},
 };
 use crate::{delivery::Step, nearest::did_you_mean};
@@ -98,6 +98,9 @@ fn checked(file: &str) -> impl FnOnce(Connector) -> Result<Connector, Mistake> {
                     "list 4xx only: how others are read is the same everywhere",
                 ));
             }
+        }
+        if let Auth::Basic { user: Some(user), .. } = &connector.auth {
+            only_settings(&connector, user)?;
         }
         connector.headers.iter().try_for_each(|(name, text)| header(&connector, name, text))?;
         connector.actions.iter().try_for_each(|each| action(&connector, each))?;
@@ -397,6 +400,8 @@ item = '{ "id": "{delivery.id}", "data": "{fields}" }'
                 "only settings",
                 "{setting.<name>}",
             ),
+            ("\"none\"", "{ basic = { user = \"{setting.ulr}\", help = \"a\" } }", 5, "no setting \"ulr\"", "`url`?"),
+            ("\"none\"", "{ basc = { help = \"a\" } }", 5, "unknown variant `basc`", "did you mean `basic`?"),
             ("slug = \"example\"", "slug = \"example\" x", 2, "", ""),
         ] {
             assert!(GOOD.contains(good), "{good}");

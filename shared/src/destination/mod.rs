@@ -17,6 +17,7 @@ mod answer;
 mod case;
 mod codec;
 mod configure;
+mod credentials;
 mod descriptor;
 mod embedded;
 mod load;

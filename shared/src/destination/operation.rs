@@ -4,7 +4,7 @@ use super::{
     answer::{self, Answered},
     codec::Message,
     configure::{Destination, Prepared},
-    descriptor::{Auth, Mode, Shape, Values},
+    descriptor::{Mode, Shape, Values},
     template::{Placeholder, text_of},
 };
 use crate::{
@@ -175,13 +175,26 @@ impl Operation<'_> {
         if !headers.iter().any(|(name, _)| name == "content-type") {
             headers.push(("content-type".to_owned(), content_type.to_owned()));
         }
-        headers.extend(self.credentials(parcels, secret, &body, now)?);
+        let ids: Vec<_> = parcels.iter().map(|parcel| parcel.delivery.id.as_str()).collect();
+        let credentials = self.destination.credentials(secret, &Message { ids: &ids, body: &body, at: now })?;
+        headers.extend(credentials.headers);
+        let url = match credentials.query {
+            Some(query) if self.prepared.url.contains('?') => format!("{}&{query}", self.prepared.url),
+            Some(query) => format!("{}?{query}", self.prepared.url),
+            None => self.prepared.url.clone(),
+        };
         Ok(HttpRequest {
             method: self.prepared.request.method.as_str().to_owned(),
-            url: self.prepared.url.clone(),
+            url,
             headers,
             body: body.into_bytes(),
         })
+    }
+
+    /// The answer without the secret, which some vendors repeat in their errors: an answer is kept with the failure and
+    /// its words are logged. To be called before [`Operation::read`].
+    pub fn redact(&self, response: HttpResponse, secret: Option<&str>) -> HttpResponse {
+        self.destination.redact(response, secret)
     }
 
     /// What became of each parcel, in their order.
@@ -207,44 +220,6 @@ impl Operation<'_> {
                 Answered::Ended(Outcome::Rejected { reason: reason.clone(), answer: None })
             }
         }
-    }
-
-    fn credentials(
-        &self,
-        parcels: &[Parcel<'_>],
-        secret: Option<&str>,
-        body: &str,
-        now: Timestamp,
-    ) -> Result<Vec<(String, String)>, RenderError> {
-        let connector = self.destination.connector;
-        // A secret pasted with its line's end is the commonest mistake, and no vendor's secret has blanks around it.
-        let secret = secret.map(str::trim).filter(|secret| !secret.is_empty());
-        let needed = |help: &str| {
-            let secret = secret.ok_or_else(|| {
-                RenderError::Secret(format!("the destination {} has no secret; set it: {help}", self.destination.name))
-            })?;
-            if secret.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
-                Ok(secret)
-            } else {
-                Err(RenderError::Secret(format!(
-                    "the secret of the destination {} has characters that no header can carry; set it again: {help}",
-                    self.destination.name
-                )))
-            }
-        };
-        Ok(match &connector.auth {
-            Auth::None => Vec::new(),
-            Auth::Bearer { help } => vec![("authorization".to_owned(), format!("Bearer {}", needed(help)?))],
-            Auth::Header { header, prefix, help } => vec![(header.clone(), format!("{prefix}{}", needed(help)?))],
-            Auth::Signature { optional: true, .. } if secret.is_none() => Vec::new(),
-            Auth::Signature { codec, help, .. } => {
-                let ids: Vec<_> = parcels.iter().map(|parcel| parcel.delivery.id.as_str()).collect();
-                let message = Message { ids: &ids, body, at: now };
-                codec.sign(needed(help)?, &message).map_err(|reason| {
-                    RenderError::Secret(format!("the secret of the destination {} {reason}", self.destination.name))
-                })?
-            }
-        })
     }
 
     /// The parcel's JSON.
