@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use freshet::commands::{self, demo, failures, invoke, pipelines, status};
+use freshet::commands::{self, demo, destinations, failures, invoke, pipelines, status};
 use shared::config::ProcessEnvironment;
 
 /// Fresh data, straight from the source.
@@ -20,6 +20,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Hand an event to one function, and show what it returns and what it emits
     Invoke(invoke::Arguments),
+    /// List what can be delivered to, and show the reference page of each
+    Destinations(destinations::Arguments),
     /// Push, pull, compare and list the pipelines of a deployed stack
     Pipelines(pipelines::Arguments),
     /// Show how fresh the data of a deployed stack is, what waits and what failed
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         match cli.command {
             Command::Demo(arguments) => demo::command(arguments).await,
             Command::Invoke(arguments) => invoke::command(arguments).await,
+            Command::Destinations(arguments) => destinations::command(&arguments),
             Command::Pipelines(arguments) => pipelines::command(arguments, &ProcessEnvironment).await,
             Command::Status(arguments) => status::command(arguments, &ProcessEnvironment).await,
             Command::Failures(arguments) => failures::command(arguments, &ProcessEnvironment).await,

@@ -1,6 +1,7 @@
 //! What the `freshet` command does.
 
 pub mod demo;
+pub mod destinations;
 pub mod failures;
 pub mod invoke;
 pub mod pipelines;
