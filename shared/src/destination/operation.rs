@@ -310,7 +310,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        destination::{Destination, connector},
+        destination::{Destination, connector, connectors},
         event::Op,
         key::Key,
         position::Position,
@@ -339,6 +339,31 @@ mod tests {
     }
 
     const WEBHOOK: &str = r#"{"url":"https://a.example"}"#;
+
+    /// The settings that a connector cannot do without.
+    fn settings_of(slug: &str) -> &'static str {
+        match slug {
+            "webhook" => WEBHOOK,
+            "braze" => r#"{"rest_endpoint":"https://a.example"}"#,
+            _ => "{}",
+        }
+    }
+
+    /// Answers that are JSON, and not what a vendor should answer.
+    const ODD: &[&str] = &[
+        "null",
+        "[]",
+        r#"{"ok":1}"#,
+        r#"{"ok":false}"#,
+        r#"{"ok":false,"error":["a"]}"#,
+        r#"{"errors":5,"results":{"0":1}}"#,
+        r#"{"errors":[7,null,{"index":-1},{"index":2},{"index":99999999999999999999},{"index":"1"},{"index":{}}]}"#,
+        r#"{"errors":[{"index":0},{"index":0},{"index":1}]}"#,
+        r#"{"errors":[{"source":{"pointer":"/data/attributes/events-bulk-create/data/"}}]}"#,
+        r#"{"errors":[{"source":{"pointer":"/data/attributes/events-bulk-create/data/1/é"}}]}"#,
+        r#"{"data":{"id":[1]}}"#,
+        r#"{"results":[{"id":null}],"errors":[{"context":{"objectWriteTraceId":"x"}}]}"#,
+    ];
 
     #[test]
     fn only_ordered_bodies_of_appends_take_a_key_twice() {
@@ -401,6 +426,8 @@ mod tests {
                 ("hubspot", "{}", "upsert_contact"),
                 ("webhook", r#"{"url":"https://a.example","body":"array"}"#, "send"),
                 ("webhook", r#"{"url":"https://a.example","body":"ndjson"}"#, "send"),
+                ("braze", settings_of("braze"), "track_event"),
+                ("klaviyo", "{}", "create_event"),
             ] {
                 let destination = destination(slug, settings);
                 let operation = destination.operation(action, Step::Apply).unwrap();
@@ -428,13 +455,28 @@ mod tests {
 
         /// Whatever a vendor answers, every parcel gets an outcome, and nothing panics.
         #[test]
-        fn every_answer_has_an_outcome_for_every_parcel(status in 100_u16..600, body in any::<Vec<u8>>(), wait in any::<String>()) {
-            let hubspot = destination("hubspot", "{}");
-            let upsert = hubspot.operation("upsert_contact", Step::Apply).unwrap();
+        fn every_answer_has_an_outcome_for_every_parcel(
+            status in 100_u16..600,
+            body in prop_oneof![any::<Vec<u8>>(), proptest::sample::select(ODD).prop_map(|text| text.as_bytes().to_vec())],
+            wait in any::<String>(),
+        ) {
             let deliveries = [delivery(1, r#"{"email":"a@b.example"}"#), delivery(2, "{}")];
             let parcels = deliveries.each_ref().map(|delivery| Parcel { delivery, destination_key: None });
-            let response = HttpResponse { status, headers: vec![("retry-after".into(), wait)], body };
-            prop_assert_eq!(upsert.read(&parcels, &response, Timestamp::from_millis(0)).len(), 2);
+            let headers = ["retry-after", "x-ratelimit-reset"].map(|name| (name.to_owned(), wait.clone())).to_vec();
+            let response = HttpResponse { status, headers, body };
+            for connector in connectors().unwrap() {
+                let destination = destination(connector.slug(), settings_of(connector.slug()));
+                for action in &connector.actions {
+                    for step in [Step::Apply, Step::Archive, Step::Delete] {
+                        let Ok(operation) = destination.operation(action.name(), step) else { continue };
+                        let answered = operation.read(&parcels, &response, Timestamp::from_millis(0));
+                        prop_assert_eq!(answered.len(), 2);
+                        // What is sent again is less than what was sent: one of them has ended.
+                        let again = answered.iter().filter(|one| **one == Answered::SendAgain).count();
+                        prop_assert!(again < 2, "{}: {:?}", connector.slug(), answered);
+                    }
+                }
+            }
         }
     }
 }
