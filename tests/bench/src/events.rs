@@ -114,9 +114,10 @@ fn kinesis(number: u64) -> Value {
     record("store-page-views", number, &id(number % 97), &view.to_string())
 }
 
-fn row() -> Object {
+fn row(number: u64) -> Object {
     let fields = [("email", "ada@example.com"), ("first_name", "Ada"), ("last_name", "Byron"), ("country", "GB")];
     let mut row: Object = fields.into_iter().map(|(name, value)| (name.to_owned(), Data::from(value))).collect();
+    row.insert("customer_id".to_owned(), Data::from(id(number).as_str()));
     row.insert("plan".to_owned(), Data::from("pro"));
     row.insert("mrr_cents".to_owned(), Data::from(12_900_i64));
     row.insert("logins".to_owned(), Data::from(41_i64));
@@ -132,8 +133,8 @@ fn event(number: u64) -> ChangeEvent {
         source: "customers".to_owned(),
         op: Op::Update,
         key: Key::single("customer_id", id(number).as_str()),
-        before: Some(Data::Object(row())),
-        after: Some(Data::Object(row())),
+        before: Some(Data::Object(row(number))),
+        after: Some(Data::Object(row(number))),
         occurred_at: Timestamp::from_millis(NOW),
         epoch: 1,
         position,
@@ -163,8 +164,6 @@ fn backbone(numbers: std::ops::Range<u64>) -> Value {
 
 fn delivery(number: u64) -> Delivery {
     let event = event(number);
-    let mut fields = row();
-    fields.insert("customer_id".to_owned(), Data::from(id(number).as_str()));
     Delivery {
         id: Delivery::id_of("customers-to-warehouse", &event),
         pipeline: "customers-to-warehouse".to_owned(),
@@ -177,7 +176,7 @@ fn delivery(number: u64) -> Delivery {
         occurred_at: event.occurred_at,
         action: "send".to_owned(),
         step: Step::Apply,
-        fields,
+        fields: row(number),
     }
 }
 
