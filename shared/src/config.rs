@@ -4,6 +4,8 @@ use std::{fmt, ops::RangeInclusive, str::FromStr};
 
 use serde::de::DeserializeOwned;
 
+use crate::lane::Lanes;
+
 /// Where a function's settings come from: the process's environment on Lambda, a map on the local stack, where several
 /// functions share a process.
 pub trait Environment: Send + Sync {
@@ -110,6 +112,22 @@ impl<'a> Reader<'a> {
                 self.problem(variable, format!("is not the JSON expected ({error}); an example: {example}"));
             })
             .ok()
+    }
+
+    /// The count of lanes of a stream or queue. There is no default: another count than the one that it was created with
+    /// would split a key over two lanes.
+    pub fn lanes(&mut self, variable: &'static str, of: &str) -> Option<Lanes> {
+        const MOST: u32 = 4_000;
+        let text = self.required(variable, &format!("the count of lanes that {of} was created with"));
+        if text.is_empty() {
+            return None;
+        }
+        let count = text.parse().ok().filter(|count| *count <= MOST);
+        let lanes = count.and_then(Lanes::new);
+        if lanes.is_none() {
+            self.problem(variable, format!("is {text:?}; set it to a whole number from 1 to {MOST}"));
+        }
+        lanes
     }
 
     /// Notes a problem that the caller found.

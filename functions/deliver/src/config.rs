@@ -54,7 +54,7 @@ impl Config {
                 })
                 .ok()
         });
-        let lanes = Lanes::new(reader.number("QUEUE_LANES", 8, 1..=4_000));
+        let lanes = reader.lanes("QUEUE_LANES", "the destination's queue");
         let pace = Pace {
             vendor_timeout: Duration::from_secs(reader.number("VENDOR_TIMEOUT_SECONDS", 30, 1..=300)),
             longest_wait: Duration::from_secs(reader.number("LONGEST_WAIT_SECONDS", 3_600, 1..=43_200)),

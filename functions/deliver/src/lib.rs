@@ -211,13 +211,11 @@ impl<W: World> Deliver<W> {
                         job.done = true;
                         let past = entry.past.first().map(|past| past.outcome);
                         tally.add(&job.delivery.pipeline, counter(past));
-                        if counter(past) == "delivered" {
-                            // With the count of delivered ones this makes the mean, for the price of the same write.
-                            let age = entry.recorded_at.since(job.delivery.occurred_at).as_millis();
-                            tally.add_many(&job.delivery.pipeline, "age_ms", u64::try_from(age).unwrap_or(u64::MAX));
-                        }
-                        if matches!(past, None | Some(PastOutcome::Delivered)) {
+                        if matches!(past, None | Some(PastOutcome::Delivered | PastOutcome::Removed)) {
                             let age = entry.recorded_at.since(job.delivery.occurred_at);
+                            // With the count of delivered ones the sum makes the mean, for the price of the same write.
+                            let millis = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+                            tally.add_many(&job.delivery.pipeline, "age_ms", millis);
                             *newest = Some(newest.map_or(age, |other| other.max(age)));
                         }
                         work.entries.insert(key, *entry);

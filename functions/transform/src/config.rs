@@ -65,11 +65,11 @@ impl Config {
             }
         }
         let changes_stream = reader.required("CHANGES_STREAM", "the name of the backbone's Kinesis stream");
-        let lanes = Lanes::new(reader.number("CHANGES_LANES", 16, 1..=4_000));
+        let lanes = reader.lanes("CHANGES_LANES", "the backbone");
         let pipelines_table = reader.required("PIPELINES_TABLE", "the name of the table of pipelines");
         let state = state::Settings::read(&mut reader);
         reader.finish()?;
-        let lanes = lanes.ok_or_else(|| ConfigError::of("CHANGES_LANES", "is zero"))?;
+        let lanes = lanes.ok_or(ConfigError(Vec::new()))?;
         Ok(Self { sources, destinations, changes_stream, lanes, pipelines_table, state })
     }
 

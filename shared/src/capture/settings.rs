@@ -23,23 +23,9 @@ impl Settings {
         let changes_stream = reader.required("CHANGES_STREAM", "the name of the backbone's Kinesis stream");
         let pipelines_table = reader.required("PIPELINES_TABLE", "the name of the table of pipelines");
         let state = state::Settings::read(reader);
-        let changes_lanes = lanes(reader)?;
+        let changes_lanes = reader.lanes("CHANGES_LANES", "the backbone")?;
         Some(Self { changes_stream, changes_lanes, pipelines_table, state })
     }
-}
-
-fn lanes(reader: &mut Reader<'_>) -> Option<Lanes> {
-    const VARIABLE: &str = "CHANGES_LANES";
-    // No default: another count than the one the backbone was created with would split a key over two lanes.
-    let text = reader.required(VARIABLE, "the count of lanes that the backbone was created with");
-    if text.is_empty() {
-        return None;
-    }
-    let lanes = text.parse().ok().and_then(Lanes::new);
-    if lanes.is_none() {
-        reader.problem(VARIABLE, format!("is {text:?}; set it to a whole number from 1 to {}", u32::MAX));
-    }
-    lanes
 }
 
 /// What is wrong with the names that `SOURCES` gives to tables or streams, `(table, name)` each, if anything is.
