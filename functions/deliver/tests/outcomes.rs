@@ -288,6 +288,31 @@ async fn the_store_example_is_delivered() {
     assert_eq!(ids, ["ada@example.com", "grace@example.com"]);
 }
 
+#[tokio::test]
+async fn what_a_whole_refusal_names_is_rejected_and_the_rest_goes_again_together() {
+    const BRAZE: (&str, &str) = ("braze", r#"{"rest_endpoint":"https://rest.iad-01.braze.com"}"#);
+    let user = |key: &str, position: u32| {
+        let fields = Object::from_iter([("external_id".to_owned(), key.into())]);
+        vec![Delivery { action: "track_users".into(), fields, ..contact(key, position, "") }]
+    };
+    let world = world();
+    world.http.answer(400, &[], r#"{"message":"Bad","errors":[{"type":"no","input_array":"attributes","index":0}]}"#);
+    world.http.answer(201, &[], r#"{"message":"success"}"#);
+    assert!(deliver(BRAZE, world, &[user("a", 1), user("b", 2), user("c", 3)]).await.is_empty());
+    let ids = |body: &Json| -> Vec<String> {
+        let attributes = body["attributes"].as_array().unwrap().iter();
+        attributes.map(|user| user["external_id"].as_str().unwrap().to_owned()).collect()
+    };
+    let sent: Vec<_> = bodies(world).iter().map(ids).collect();
+    let [first, second] = &sent[..] else { unreachable!("{sent:?}") };
+    assert_eq!((first.len(), &second[..]), (3, &first[1..]));
+    let kept = world.state.kept();
+    assert_eq!(kept.len(), 1);
+    let refused = format!(r#""external_id":"{}""#, first[0]);
+    assert!(String::from_utf8(kept[0].payload.bytes().unwrap()).unwrap().contains(&refused), "{kept:?}");
+    assert_eq!(world.ledger.entries.lock().unwrap().len(), 2);
+}
+
 #[test]
 fn every_payload_is_named_here() {
     let corpus = Corpus::at(concat!(env!("CARGO_MANIFEST_DIR"), "/../../events"));

@@ -90,7 +90,7 @@ pub fn handler_at<H: Http + Send>(
     let settings = Value::from_json(settings.as_bytes()).unwrap();
     let destination =
         destination::connector(connector).unwrap().configure("crm", settings.as_object().unwrap()).unwrap();
-    let secret = (connector == "hubspot").then(|| SECRET.to_owned());
+    let secret = (connector != "webhook").then(|| SECRET.to_owned());
     let pace = Pace { vendor_timeout: Duration::from_secs(30), longest_wait: Duration::from_hours(1), rate };
     Deliver::new(destination, secret, lanes(), pace, world)
 }
