@@ -134,6 +134,7 @@ fn request(
 
 fn of_answer(answered: Answered) -> CaseOutcome {
     let (is, reason) = match answered {
+        Answered::Split => (Kind::Split, None),
         Answered::SendAlone => (Kind::SendAlone, None),
         Answered::SendAgain => (Kind::SendAgain, None),
         Answered::Ended(Outcome::Delivered { destination_key }) => {

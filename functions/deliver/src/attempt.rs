@@ -16,7 +16,7 @@ use shared::{
 use crate::{
     Deliver,
     round::{Call, parcel},
-    work::{Job, Work},
+    work::{Job, Share, Work},
     world::World,
 };
 
@@ -27,6 +27,8 @@ pub enum End {
     Delivered(LedgerKey, Box<Entry>),
     /// It is among the failures.
     Failed,
+    /// It goes with the next round, in that half of its request.
+    Split(Share),
     /// It has to be sent in a request of its own.
     SendAlone,
     /// It goes with the next round.
@@ -64,7 +66,7 @@ impl<W: World> Deliver<W> {
         }
         let jobs: Vec<&Job> = call.jobs.iter().map(|index| &work.jobs[*index]).collect();
         if let [job] = jobs[..]
-            && job.alone
+            && job.share == Share::Alone
         {
             return vec![self.attempt_marked(work, call, job, fresh_secret).await];
         }
@@ -125,8 +127,7 @@ impl<W: World> Deliver<W> {
             Ok(request) => request,
             Err(error) => {
                 let answered = Operation::unsent(&error, parcels.len());
-                let ended = jobs.iter().map(|job| self.settle(work, job, answered.clone()));
-                return join_all(ended).await;
+                return self.settle_all(work, call, vec![answered; jobs.len()]).await;
             }
         };
         let answered = match self.world.http().call(&request).await {
@@ -140,7 +141,19 @@ impl<W: World> Deliver<W> {
             }
             Err(error) => parcels.iter().map(|_| Answered::Ended(unanswered(&error))).collect(),
         };
-        join_all(jobs.iter().zip(answered).map(|(job, answered)| self.settle(work, job, answered))).await
+        self.settle_all(work, call, answered).await
+    }
+
+    /// Settles each of a call's jobs, as they were answered in their order.
+    async fn settle_all(&self, work: &Work, call: &Call, answered: Vec<Answered>) -> Vec<End> {
+        let settled = call.jobs.iter().enumerate().zip(answered);
+        let settled = settled.map(|((place, job), answered)| async move {
+            match answered {
+                Answered::Split => End::Split(call.half_of(place)),
+                answered => self.settle(work, &work.jobs[*job], answered).await,
+            }
+        });
+        join_all(settled).await
     }
 
     async fn secret(&self, fresh: bool) -> Result<Option<String>, PortError> {
@@ -152,7 +165,8 @@ impl<W: World> Deliver<W> {
 
     async fn settle(&self, work: &Work, job: &Job, answered: Answered) -> End {
         match answered {
-            Answered::SendAlone => End::SendAlone,
+            // One that is split alone has nobody to be parted from.
+            Answered::Split | Answered::SendAlone => End::SendAlone,
             Answered::SendAgain => End::SendAgain,
             Answered::Ended(Outcome::Delivered { destination_key }) => {
                 let outcome = match job.delivery.step {

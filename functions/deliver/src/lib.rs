@@ -36,7 +36,7 @@ use self::{
     message::{Message, SqsEvent},
     pace::Turns,
     round::Round,
-    work::Work,
+    work::{Share, Work},
 };
 pub use self::{
     pace::{Rate, RateLimit},
@@ -224,7 +224,8 @@ impl<W: World> Deliver<W> {
                         job.done = true;
                         tally.add(&job.delivery.pipeline, "failed");
                     }
-                    End::SendAlone => job.alone = true,
+                    End::Split(half) => job.share = half,
+                    End::SendAlone => job.share = Share::Alone,
                     // The round has ended at least one of its request's jobs, so the next request is a smaller one.
                     End::SendAgain => {}
                     End::Later(Later::Unauthorised(reason)) if !fresh_secret && self.secret_arn.is_some() => {

@@ -15,7 +15,7 @@ use shared::{
     ledger::{LedgerKey, PastOutcome, Verdict, judge_append, judge_row},
 };
 
-use crate::work::{Job, Work};
+use crate::work::{Job, Share, Work};
 
 /// What a round does.
 #[derive(Debug, Default)]
@@ -43,7 +43,15 @@ pub struct Call {
     pub jobs: Vec<usize>,
     bytes: usize,
     identities: HashSet<String>,
-    alone: bool,
+    share: Share,
+}
+
+impl Call {
+    /// In which half of the call a place is.
+    pub fn half_of(&self, place: usize) -> Share {
+        let middle = self.jobs.len() / 2;
+        Share::Half(self.jobs[if place < middle { 0 } else { middle }])
+    }
 }
 
 impl Round {
@@ -152,8 +160,8 @@ impl Planner<'_> {
         let cap = operation.cap();
         let identity = operation.identity(parcel);
         let fits = |call: &Call| {
-            !call.alone
-                && !job.alone
+            job.share != Share::Alone
+                && call.share == job.share
                 && call.action == job.delivery.action
                 && call.step == job.delivery.step
                 && call.jobs.len() < cap.count
@@ -167,7 +175,7 @@ impl Planner<'_> {
                 jobs: Vec::new(),
                 bytes: 0,
                 identities: HashSet::new(),
-                alone: job.alone,
+                share: job.share,
             });
             self.round.calls.len() - 1
         });
@@ -195,8 +203,8 @@ impl Planner<'_> {
         match joined {
             Ok((true, bytes))
                 if cap.same_key
-                    && !job.alone
-                    && !open.alone
+                    && job.share != Share::Alone
+                    && open.share == job.share
                     && open.action == job.delivery.action
                     && open.step == job.delivery.step
                     && open.jobs.len() < cap.count

@@ -8,6 +8,18 @@ use shared::{
     ledger::{Entry, LedgerKey},
 };
 
+/// Which others a delivery may share a request with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Share {
+    /// All that have not been refused.
+    #[default]
+    Any,
+    /// Those of the same half of a request that was refused as a whole, named by the half's first job.
+    Half(usize),
+    /// None.
+    Alone,
+}
+
 /// One delivery on its way.
 #[derive(Debug)]
 pub struct Job {
@@ -23,8 +35,8 @@ pub struct Job {
     pub key: LedgerKey,
     /// Whether it appends or keeps a row in step; `None` where the destination has no such action.
     pub mode: Option<Mode>,
-    /// It has to be sent in a request of its own.
-    pub alone: bool,
+    /// Which others it may share a request with.
+    pub share: Share,
     /// It has come to its end.
     pub done: bool,
 }
@@ -60,6 +72,7 @@ impl Work {
         at: &Destination,
     ) {
         let lane = self.lanes.entry(group.to_owned()).or_default();
+        let share = if alone { Share::Alone } else { Share::Any };
         for (delivery, json) in deliveries {
             let mode = at.operation(&delivery.action, Step::Apply).ok().map(|operation| operation.mode());
             let key = match mode {
@@ -67,7 +80,7 @@ impl Work {
                 Some(Mode::Upsert) | None => LedgerKey::of_row(&delivery),
             };
             lane.jobs.push(self.jobs.len());
-            self.jobs.push(Job { delivery, json, message, lane: group.to_owned(), key, mode, alone, done: false });
+            self.jobs.push(Job { delivery, json, message, lane: group.to_owned(), key, mode, share, done: false });
         }
     }
 

@@ -4,7 +4,10 @@
 
 mod memory;
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use deliver::RateLimit;
 use memory::{Memory, contact, deadline, event, handler, messages, payload};
@@ -223,6 +226,30 @@ async fn events_of_one_row_share_a_request_in_order() {
     assert_eq!(bodies(world).len(), 1);
     assert!(deliver(ARRAY, world, &batch).await.is_empty());
     assert_eq!(bodies(world).len(), 1, "each event once");
+}
+
+#[tokio::test]
+async fn a_batch_refused_without_a_word_for_whose_sake_is_halved_until_those_stand_alone() {
+    // One among a hundred costs two requests a halving: 1 + 2 x 7. All of them cost each its own, and the halvings.
+    for (bad, most) in [(0..1, 15), (99..100, 15), (37..38, 15), (49..51, 29), (0..100, 199)] {
+        let world = world();
+        world.http.answer_where("bad", 422, "not accepted");
+        let batch: Vec<_> = (0..100)
+            .map(|row| vec![event(&format!("row-{row}"), row + 1, if bad.contains(&row) { "bad" } else { "good" })])
+            .collect();
+        assert!(deliver(ARRAY, world, &batch).await.is_empty());
+        let requests = bodies(world);
+        assert!(requests.len() <= most, "{bad:?}: {} requests", requests.len());
+        let taken = requests
+            .iter()
+            .filter_map(Json::as_array)
+            .filter(|events| events.iter().all(|event| event["data"]["value"] == "good"));
+        let taken: Vec<_> = taken.flatten().map(|event| event["id"].to_string()).collect();
+        let distinct: HashSet<_> = taken.iter().collect();
+        let good = 100 - bad.len();
+        assert_eq!((taken.len(), distinct.len()), (good, good), "{bad:?}: each good one once");
+        assert_eq!(world.state.kept().len(), bad.len(), "{bad:?}: each bad one is a failure");
+    }
 }
 
 #[tokio::test]

@@ -117,6 +117,8 @@ pub enum Kind {
     Unauthorised,
     /// Never; by the vendor.
     Rejected,
+    /// In a half of its request.
+    Split,
     /// In a request of its own.
     SendAlone,
     /// With what is left of its request.

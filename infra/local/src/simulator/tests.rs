@@ -146,10 +146,10 @@ async fn one_bad_contact_does_not_reject_its_neighbours() {
 async fn what_hubspot_refuses_whole_is_refused_whole() {
     let (simulator, destination) = hubspot(Arc::new(NoFaults)).await;
     let twins = [delivery(1, r#"{"email":"a@b.example"}"#), delivery(2, r#"{"email":"A@b.example"}"#)];
-    assert_eq!(upsert(&destination, &twins).await, [Answered::SendAlone, Answered::SendAlone]);
+    assert_eq!(upsert(&destination, &twins).await, [Answered::Split, Answered::Split]);
     let many: Vec<_> =
         (0..101).map(|number| delivery(number, &format!(r#"{{"email":"a{number}@b.example"}}"#))).collect();
-    assert_eq!(upsert(&destination, &many).await, vec![Answered::SendAlone; 101]);
+    assert_eq!(upsert(&destination, &many).await, vec![Answered::Split; 101]);
 
     let operation = destination.operation("upsert_contact", Step::Apply).unwrap();
     let parcel = Parcel { delivery: &twins[0], destination_key: None };
