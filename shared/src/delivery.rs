@@ -37,6 +37,9 @@ pub struct Delivery {
     pub action: String,
     /// What to do with the row at the destination.
     pub step: Step,
+    /// Which rows the step may take away, where it takes one.
+    #[serde(default, skip_serializing_if = "Removes::is_created")]
+    pub removes: Removes,
     /// The mapped fields, in the pipeline's order; none for [`Step::Keep`].
     #[serde(default, skip_serializing_if = "Object::is_empty")]
     pub fields: Object,
@@ -52,8 +55,70 @@ pub enum Step {
     Archive,
     /// The row is gone or has left the filter: delete it.
     Delete,
+    /// The row is gone or has left the filter: erase it with all that the vendor knows of the person, as the laws on
+    /// personal data ask.
+    Erase,
+    /// The row is gone or has left the filter: it stays, without the values that the pipeline has sent.
+    Clear,
+    /// The row is gone or has left the filter: it stays, and gets no messages.
+    Unsubscribe,
     /// Nothing is sent; the ledger advances, so that nothing older brings back what has left.
     Keep,
+}
+
+impl Step {
+    /// The steps for a row that is gone or has left the filter, the mildest last.
+    pub const REMOVALS: [Self; 5] = [Self::Archive, Self::Delete, Self::Erase, Self::Clear, Self::Unsubscribe];
+
+    /// The steps that may send something.
+    pub fn sent() -> impl Iterator<Item = Self> {
+        std::iter::once(Self::Apply).chain(Self::REMOVALS)
+    }
+
+    /// The word in pipelines and on pages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Apply => "apply",
+            Self::Archive => "archive",
+            Self::Delete => "delete",
+            Self::Erase => "erase",
+            Self::Clear => "clear",
+            Self::Unsubscribe => "unsubscribe",
+            Self::Keep => "keep",
+        }
+    }
+
+    /// Whether it takes the row itself away, and with it what others have written there.
+    pub const fn takes_the_row(self) -> bool {
+        matches!(self, Self::Archive | Self::Delete | Self::Erase)
+    }
+}
+
+/// Which rows a removal may take away at the destination. What was there before Freshet is somebody else's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Removes {
+    /// Those that this pipeline has created, by the vendor's own word.
+    #[default]
+    Created,
+    /// Any that this pipeline has delivered to.
+    Any,
+}
+
+impl Removes {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+    const fn is_created(&self) -> bool {
+        matches!(self, Self::Created)
+    }
+}
+
+/// What the vendor told of a row that it took.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Its own id of the row.
+    pub destination_key: Option<String>,
+    /// Whether the row is new there.
+    pub created: Option<bool>,
 }
 
 impl Delivery {
@@ -78,10 +143,7 @@ impl Delivery {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The vendor has it.
-    Delivered {
-        /// The vendor's own id of the row, where it told one.
-        destination_key: Option<String>,
-    },
+    Delivered(Told),
     /// It may succeed later: network, 408, 429 without a time, 5xx, a vendor's lock.
     Retry {
         /// Why.
@@ -127,6 +189,7 @@ mod tests {
             occurred_at: Timestamp::from_millis(5),
             action: "upsert_contact".into(),
             step: Step::Apply,
+            removes: Removes::Created,
             fields: Object::from_iter([("email".to_owned(), Value::from("a@b.example"))]),
         };
         let mut later = delivery.clone();

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    delivery::{Delivery, Step},
+    delivery::{Delivery, Removes, Step, Told},
     digest,
     event::Order,
     time::Timestamp,
@@ -57,6 +57,9 @@ pub struct Entry {
     pub digest: Option<String>,
     /// The vendor's own id of the row.
     pub destination_key: Option<String>,
+    /// Whether the first delivery since the row was last taken away has created it at the vendor, where that tells. A
+    /// repeat after a crash finds the row there and counts as not created: then nothing is taken away that need not be.
+    pub created: Option<bool>,
     /// The last outcomes, newest first; at most [`MAX_PAST`].
     pub past: Vec<Past>,
     /// When the entry may be forgotten; rows never are.
@@ -124,11 +127,13 @@ pub fn judge_row(entry: Option<&Entry>, delivery: &Delivery) -> Verdict {
         }
     }
     let held = entry.and_then(|entry| entry.digest.as_deref());
+    let created = entry.is_some_and(|entry| entry.created == Some(true));
     match delivery.step {
         Step::Keep => Verdict::Keep,
         // Nothing was ever sent, so there is nothing to remove.
-        Step::Archive | Step::Delete if held.is_none() => Verdict::Unchanged,
+        step if step != Step::Apply && held.is_none() => Verdict::Unchanged,
         _ if held == Some(delivery.digest().as_str()) => Verdict::Unchanged,
+        step if step.takes_the_row() && delivery.removes == Removes::Created && !created => Verdict::Keep,
         _ => Verdict::Send,
     }
 }
@@ -140,13 +145,7 @@ pub const fn judge_append(entry: Option<&Entry>) -> Verdict {
 
 impl Entry {
     /// The entry of a row after a delivery ended with `outcome`.
-    pub fn after(
-        before: Option<&Self>,
-        delivery: &Delivery,
-        outcome: PastOutcome,
-        destination_key: Option<String>,
-        now: Timestamp,
-    ) -> Self {
+    pub fn after(before: Option<&Self>, delivery: &Delivery, outcome: PastOutcome, told: Told, now: Timestamp) -> Self {
         let mut past = vec![Past {
             at: now,
             event: delivery.id.strip_prefix(&format!("{}/", delivery.pipeline)).unwrap_or(&delivery.id).to_owned(),
@@ -156,13 +155,17 @@ impl Entry {
         past.extend(before.into_iter().flat_map(|entry| entry.past.iter().cloned()).take(MAX_PAST - 1));
         let held = || before.and_then(|entry| entry.digest.clone());
         let known = || before.and_then(|entry| entry.destination_key.clone());
-        let (digest, destination_key) = match outcome {
-            PastOutcome::Delivered => (Some(delivery.digest()), destination_key.or_else(known)),
-            // What was removed comes back under a new id.
-            PastOutcome::Removed => (Some(delivery.digest()), None),
-            PastOutcome::Unchanged | PastOutcome::Kept => (held(), known()),
+        let created = before.and_then(|entry| entry.created);
+        let (digest, destination_key, created) = match outcome {
+            PastOutcome::Delivered => {
+                (Some(delivery.digest()), told.destination_key.or_else(known), created.or(told.created))
+            }
+            // What was taken away comes back under a new id.
+            PastOutcome::Removed if delivery.step.takes_the_row() => (Some(delivery.digest()), None, None),
+            PastOutcome::Removed => (Some(delivery.digest()), known(), created),
+            PastOutcome::Unchanged | PastOutcome::Kept => (held(), known(), created),
         };
-        Self { order: delivery.order(), recorded_at: now, digest, destination_key, past, expires_at: None }
+        Self { order: delivery.order(), recorded_at: now, digest, destination_key, created, past, expires_at: None }
     }
 
     /// The entry of an append that was delivered.
@@ -172,6 +175,7 @@ impl Entry {
             recorded_at: now,
             digest: None,
             destination_key: None,
+            created: None,
             past: Vec::new(),
             expires_at: Some(now + APPEND_MEMORY),
         }
@@ -206,12 +210,18 @@ mod tests {
             occurred_at: Timestamp::from_millis(0),
             action: "upsert_contact".into(),
             step,
+            removes: Removes::Created,
             fields,
         }
     }
 
     fn after(before: Option<&Entry>, delivery: &Delivery, outcome: PastOutcome) -> Entry {
-        Entry::after(before, delivery, outcome, Some("hs-1".into()), Timestamp::from_millis(9))
+        after_told(before, delivery, outcome, Some(true))
+    }
+
+    fn after_told(before: Option<&Entry>, delivery: &Delivery, outcome: PastOutcome, created: Option<bool>) -> Entry {
+        let told = Told { destination_key: Some("hs-1".into()), created };
+        Entry::after(before, delivery, outcome, told, Timestamp::from_millis(9))
     }
 
     #[test]
@@ -250,6 +260,37 @@ mod tests {
         assert_eq!(removed.destination_key, None);
         assert_eq!(judge_row(Some(&removed), &delivery(5, Step::Archive, "")), Verdict::Unchanged);
         assert_eq!(judge_row(Some(&removed), &delivery(5, Step::Apply, "pro")), Verdict::Send);
+    }
+
+    #[test]
+    fn only_a_row_that_was_created_here_is_taken_away_unless_any_may_be() {
+        let apply = |position: u32| delivery(position, Step::Apply, &position.to_string());
+        for (created, step, verdict) in [
+            (Some(true), Step::Archive, Verdict::Send),
+            (Some(true), Step::Erase, Verdict::Send),
+            (Some(false), Step::Archive, Verdict::Keep),
+            (Some(false), Step::Delete, Verdict::Keep),
+            (None, Step::Delete, Verdict::Keep),
+            // These leave the row, and what others have written there.
+            (Some(false), Step::Clear, Verdict::Send),
+            (None, Step::Unsubscribe, Verdict::Send),
+        ] {
+            let entry = after_told(None, &apply(1), PastOutcome::Delivered, created);
+            assert_eq!(judge_row(Some(&entry), &delivery(2, step, "")), verdict, "{created:?} {step:?}");
+            let any = Delivery { removes: Removes::Any, ..delivery(2, step, "") };
+            assert_eq!(judge_row(Some(&entry), &any), Verdict::Send, "{created:?} {step:?}");
+        }
+
+        // The first delivery decides: what it found there stays somebody else's, however often it is updated.
+        let found = after_told(None, &apply(1), PastOutcome::Delivered, Some(false));
+        let updated = after_told(Some(&found), &apply(2), PastOutcome::Delivered, Some(true));
+        assert_eq!(updated.created, Some(false));
+        // What was archived and comes back is told anew; what was cleared is still there, under its id.
+        let archived = after(Some(&updated), &delivery(3, Step::Archive, ""), PastOutcome::Removed);
+        let anew = after_told(Some(&archived), &apply(4), PastOutcome::Delivered, Some(true));
+        assert_eq!((archived.created, anew.created), (None, Some(true)));
+        let cleared = after_told(Some(&anew), &delivery(5, Step::Clear, ""), PastOutcome::Removed, None);
+        assert_eq!((cleared.created, cleared.destination_key.as_deref()), (Some(true), Some("hs-1")));
     }
 
     #[test]

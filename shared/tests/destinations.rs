@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, process::ExitCode};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use shared::{
-    delivery::{Delivery, Outcome, Step},
+    delivery::{Delivery, Outcome, Removes, Step, Told},
     destination::{
         self, Answered, Case, CaseDelivery, CaseOutcome, CaseRequest, Check, Connector, Kind, Operation, Parcel, Scalar,
     },
@@ -92,6 +92,7 @@ fn delivery(case: &Case, given: &CaseDelivery) -> Result<Delivery, String> {
         occurred_at: Timestamp::from_millis(given.occurred_at),
         action: case.action.clone(),
         step: case.step,
+        removes: Removes::Created,
         fields,
     })
 }
@@ -137,12 +138,18 @@ fn of_answer(answered: Answered) -> CaseOutcome {
         Answered::Split => (Kind::Split, None),
         Answered::SendAlone => (Kind::SendAlone, None),
         Answered::SendAgain => (Kind::SendAgain, None),
-        Answered::Ended(Outcome::Delivered { destination_key }) => {
-            return CaseOutcome { is: Kind::Delivered, destination_key, until: None, says: None };
+        Answered::Ended(Outcome::Delivered(Told { destination_key, created })) => {
+            return CaseOutcome { is: Kind::Delivered, destination_key, created, until: None, says: None };
         }
         Answered::Ended(Outcome::Throttled { until, reason }) => {
             let until = Some(until.millis() / 1000);
-            return CaseOutcome { is: Kind::Throttled, destination_key: None, until, says: Some(reason) };
+            return CaseOutcome {
+                is: Kind::Throttled,
+                destination_key: None,
+                created: None,
+                until,
+                says: Some(reason),
+            };
         }
         Answered::Ended(Outcome::Retry { reason }) => (Kind::Retry, Some(reason)),
         Answered::Ended(Outcome::Unauthorised { reason }) => (Kind::Unauthorised, Some(reason)),
@@ -151,7 +158,7 @@ fn of_answer(answered: Answered) -> CaseOutcome {
             (Kind::Rejected, Some(reason))
         }
     };
-    CaseOutcome { is, destination_key: None, until: None, says: reason }
+    CaseOutcome { is, destination_key: None, created: None, until: None, says: reason }
 }
 
 fn of_check(check: Check) -> CaseOutcome {
@@ -160,13 +167,14 @@ fn of_check(check: Check) -> CaseOutcome {
         Check::Nothing => (Kind::Nothing, None),
         Check::Reject(reason) => (Kind::Unsendable, Some(reason)),
     };
-    CaseOutcome { is, destination_key: None, until: None, says }
+    CaseOutcome { is, destination_key: None, created: None, until: None, says }
 }
 
 fn compare(got: &CaseOutcome, expected: &CaseOutcome) -> Result<(), String> {
     let says = expected.says.as_deref().unwrap_or_default();
     if got.is == expected.is
         && got.destination_key == expected.destination_key
+        && (expected.created.is_none() || got.created == expected.created)
         && got.until == expected.until
         && got.says.as_deref().unwrap_or_default().contains(says)
     {
@@ -185,7 +193,7 @@ fn covered(connector: &Connector) -> Result<(), Failed> {
         .map(|case| (case.action.as_str(), format!("{:?}", case.step)))
         .collect();
     for action in &connector.actions {
-        for step in [Step::Apply, Step::Archive, Step::Delete] {
+        for step in Step::sent() {
             if action.request(step).is_some() && !tested.contains(&(action.name(), format!("{step:?}"))) {
                 return Err(format!("{} {step:?} has no test of its request", action.name()).into());
             }

@@ -4,7 +4,7 @@ use std::{sync::PoisonError, time::Duration};
 
 use futures_util::future::join_all;
 use shared::{
-    delivery::{Outcome, Step},
+    delivery::{Outcome, Step, Told},
     destination::{Answered, Mode, Operation, Parcel, unanswered},
     failure::{Answer, Failure, Payload, Stage},
     ledger::{Entry, LedgerKey, PastOutcome, Written},
@@ -168,12 +168,12 @@ impl<W: World> Deliver<W> {
             // One that is split alone has nobody to be parted from.
             Answered::Split | Answered::SendAlone => End::SendAlone,
             Answered::SendAgain => End::SendAgain,
-            Answered::Ended(Outcome::Delivered { destination_key }) => {
+            Answered::Ended(Outcome::Delivered(told)) => {
                 let outcome = match job.delivery.step {
                     Step::Apply | Step::Keep => PastOutcome::Delivered,
-                    Step::Archive | Step::Delete => PastOutcome::Removed,
+                    _ => PastOutcome::Removed,
                 };
-                self.record(work, job, outcome, destination_key).await
+                self.record(work, job, outcome, told).await
             }
             Answered::Ended(Outcome::Rejected { reason, answer }) => self.fail(job, reason, answer).await,
             Answered::Ended(Outcome::Retry { reason }) => End::Later(Later::Retry(reason)),
@@ -183,17 +183,11 @@ impl<W: World> Deliver<W> {
     }
 
     /// Writes what has come about into the ledger.
-    pub(crate) async fn record(
-        &self,
-        work: &Work,
-        job: &Job,
-        outcome: PastOutcome,
-        destination_key: Option<String>,
-    ) -> End {
+    pub(crate) async fn record(&self, work: &Work, job: &Job, outcome: PastOutcome, told: Told) -> End {
         let now = self.world.state().clock().now();
         let entry = match job.mode {
             Some(Mode::Append) => Entry::of_append(&job.delivery, now),
-            _ => Entry::after(work.entries.get(&job.key), &job.delivery, outcome, destination_key, now),
+            _ => Entry::after(work.entries.get(&job.key), &job.delivery, outcome, told, now),
         };
         match self.world.ledger().write(&job.key, &entry).await {
             Ok(Written::Yes) => End::Delivered(job.key.clone(), Box::new(entry)),

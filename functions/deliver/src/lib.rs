@@ -17,7 +17,7 @@ use std::{collections::HashMap, sync::Mutex, time::Duration};
 use futures_util::{StreamExt as _, future::join_all, stream::FuturesUnordered};
 use shared::{
     batch::{BatchResponse, FifoBatch},
-    delivery::Delivery,
+    delivery::{Delivery, Told},
     destination::Destination,
     failure::{Failure, Payload, Stage},
     frame::{self, Content},
@@ -268,7 +268,7 @@ impl<W: World> Deliver<W> {
         }
         let work = &*work;
         let advances = round.advances.iter().map(|(index, outcome)| async move {
-            (*index, self.record(work, &work.jobs[*index], *outcome, None).await)
+            (*index, self.record(work, &work.jobs[*index], *outcome, Told::default()).await)
         });
         let rejections = round
             .rejections

@@ -144,6 +144,9 @@ fn item(key: &LedgerKey, entry: &Entry) -> HashMap<String, AttributeValue> {
     text("digest", entry.digest.clone());
     text("destination_key", entry.destination_key.clone());
     text("past", (!entry.past.is_empty()).then(|| serde_json::to_string(&entry.past).unwrap_or_default()));
+    if let Some(created) = entry.created {
+        item.insert("created".to_owned(), AttributeValue::Bool(created));
+    }
     if let Some(at) = entry.expires_at {
         item.insert("expires_at".to_owned(), AttributeValue::N(at.seconds().to_string()));
     }
@@ -158,6 +161,7 @@ fn entry(item: &HashMap<String, AttributeValue>) -> Option<Entry> {
         recorded_at: Timestamp::from_millis(number(item, "recorded_at")?),
         digest: text("digest").cloned(),
         destination_key: text("destination_key").cloned(),
+        created: item.get("created").and_then(|value| value.as_bool().ok()).copied(),
         past,
         expires_at: number::<i64>(item, "expires_at").map(|seconds| Timestamp::from_millis(seconds * 1_000)),
     })

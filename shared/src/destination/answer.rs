@@ -9,7 +9,7 @@ use super::{
     template::text_of,
 };
 use crate::{
-    delivery::Outcome,
+    delivery::{Outcome, Told},
     failure::Answer,
     ports::{HttpError, HttpResponse},
     time::Timestamp,
@@ -65,7 +65,7 @@ pub(super) fn read(
     };
     match classify(&connector.statuses, response, now) {
         Class::Success => match &operation.prepared.request.answer {
-            Reading::Status => all(Answered::Ended(Outcome::Delivered { destination_key: None })),
+            Reading::Status => all(Answered::Ended(Outcome::Delivered(Told::default()))),
             Reading::Trace(paths) => by_trace(operation, parcels, response, paths),
             Reading::Flag(paths) => by_flag(operation, parcels, response, now, paths),
             Reading::Key(path) => by_key(operation, parcels, response, path),
@@ -82,7 +82,7 @@ pub(super) fn read(
 /// What a reading of the answer as a whole means for each parcel.
 fn of_all(class: Class, reason: String, parcels: &[Parcel<'_>], response: &HttpResponse) -> Vec<Answered> {
     let answered = match class {
-        Class::Success => Answered::Ended(Outcome::Delivered { destination_key: None }),
+        Class::Success => Answered::Ended(Outcome::Delivered(Told::default())),
         Class::Retry => Answered::Ended(Outcome::Retry { reason }),
         Class::Throttled(until) => Answered::Ended(Outcome::Throttled { until, reason }),
         Class::Unauthorised => Answered::Ended(Outcome::Unauthorised { reason }),
@@ -147,7 +147,8 @@ fn by_key(
         |retry| retry,
         |body| {
             let destination_key = at(&body, &path.key).and_then(text_of).filter(|key| !key.is_empty());
-            Answered::Ended(Outcome::Delivered { destination_key })
+            let created = path.created.map(|status| response.status == status);
+            Answered::Ended(Outcome::Delivered(Told { destination_key, created }))
         },
     );
     vec![answered; parcels.len()]
@@ -181,7 +182,7 @@ fn by_index(
     response: &HttpResponse,
     paths: &IndexReading,
 ) -> Vec<Answered> {
-    let delivered = || Answered::Ended(Outcome::Delivered { destination_key: None });
+    let delivered = || Answered::Ended(Outcome::Delivered(Told::default()));
     if response.body.trim_ascii().is_empty() {
         return vec![delivered(); parcels.len()];
     }
@@ -288,7 +289,7 @@ fn by_trace(
         }
     } else if failed.is_empty() && untold >= left {
         // As many results as parcels and no error: all is done, but which result is whose cannot be told.
-        Answered::Ended(Outcome::Delivered { destination_key: None })
+        Answered::Ended(Outcome::Delivered(Told::default()))
     } else {
         // Seen at HubSpot: a 2xx that lists neither results nor errors. Nothing was done, and nothing is wrong with the
         // record, so it is tried again; an upsert that was done after all is harmless to repeat.
@@ -327,7 +328,11 @@ impl Done {
 }
 
 fn delivered(result: &Value, paths: &TraceReading) -> Outcome {
-    Outcome::Delivered { destination_key: at(result, &paths.result_key).and_then(text_of) }
+    let created = paths.result_created.as_deref().and_then(|path| match at(result, path) {
+        Some(Value::Bool(created)) => Some(*created),
+        _ => None,
+    });
+    Outcome::Delivered(Told { destination_key: at(result, &paths.result_key).and_then(text_of), created })
 }
 
 /// Vendors give values back in their own spelling: HubSpot stores e-mail addresses in lower case.

@@ -97,6 +97,8 @@ pub struct CaseOutcome {
     pub is: Kind,
     /// For [`Kind::Delivered`]: the vendor's id.
     pub destination_key: Option<String>,
+    /// For [`Kind::Delivered`]: whether the row is new, where the test cares.
+    pub created: Option<bool>,
     /// For [`Kind::Throttled`]: until when, in seconds since 1970.
     pub until: Option<i64>,
     /// A part of the reason, where there is one.

@@ -94,7 +94,7 @@ impl Connector {
         }
         let mut requests = Vec::new();
         for action in &self.actions {
-            for step in [Step::Apply, Step::Archive, Step::Delete] {
+            for step in Step::sent() {
                 if let Some(request) = action.request(step) {
                     requests.push(prepare(action, step, request, &resolved).map_err(|problem| vec![problem])?);
                 }
@@ -148,16 +148,17 @@ impl Destination {
             return Ok(Operation { destination: self, prepared });
         }
         let slug = self.connector.slug();
-        let step = match step {
+        Err(match step {
             Step::Apply => {
                 let known: Vec<_> = self.connector.actions.iter().map(Action::name).collect();
-                return Err(format!("{slug} has no action {action:?}; its actions are: {}", known.join(", ")));
+                format!("{slug} has no action {action:?}; its actions are: {}", known.join(", "))
             }
-            Step::Archive => "archive",
-            Step::Delete => "delete",
-            Step::Keep => return Err("nothing is sent where a row is kept".to_owned()),
-        };
-        Err(format!("the action {action:?} of {slug} cannot {step}; correct the pipeline's on_delete or on_leave"))
+            Step::Keep => "nothing is sent where a row is kept".to_owned(),
+            step => format!(
+                "the action {action:?} of {slug} cannot {}; correct the pipeline's on_delete, on_expire or on_leave",
+                step.as_str()
+            ),
+        })
     }
 }
 

@@ -131,7 +131,7 @@ fn without(text: &[u8], hidden: &[u8]) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
     use crate::{
-        delivery::{Delivery, Outcome, Step},
+        delivery::{Delivery, Outcome, Removes, Step},
         destination::{Answered, Connector, Operation, Parcel},
         event::Op,
         key::Key,
@@ -189,6 +189,7 @@ item = '{{ "id": "{{delivery.id}}" }}'
             occurred_at: Timestamp::from_millis(0),
             action: "send".into(),
             step: Step::Apply,
+            removes: Removes::Created,
             fields: Object::new(),
         }
     }

@@ -309,7 +309,7 @@ impl FieldType {
     }
 }
 
-/// The requests of the removing steps.
+/// What can be done with a row that is gone or has left the filter.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Removals {
@@ -317,6 +317,13 @@ pub struct Removals {
     pub archive: Option<Request>,
     /// For [`Step::Delete`].
     pub delete: Option<Request>,
+    /// For [`Step::Erase`].
+    pub erase: Option<Request>,
+    /// For [`Step::Clear`]: the vendor clears a field that is sent as null (or as the empty text, where values are
+    /// text), so the action's own request does it.
+    pub clear: bool,
+    /// For [`Step::Unsubscribe`].
+    pub unsubscribe: Option<Request>,
 }
 
 /// One HTTP request for some deliveries.
@@ -427,6 +434,9 @@ pub struct IndexReading {
 pub struct KeyReading {
     /// The id: names with dots between.
     pub key: String,
+    /// The status of an answer whose row is new, where the vendor has one for it; any other success is of a row that
+    /// was there.
+    pub created: Option<u16>,
 }
 
 /// Where a success says that it is none. Paths are names with dots between.
@@ -457,6 +467,8 @@ pub struct TraceReading {
     pub result_fields: String,
     /// In a result: the vendor's own id of the row.
     pub result_key: String,
+    /// In a result: true where the row is new, where the vendor tells.
+    pub result_created: Option<String>,
     /// In an error: the list of traces.
     pub error_traces: String,
     /// In an error: the vendor's words.
@@ -467,15 +479,6 @@ pub struct TraceReading {
     pub error_kind: String,
     /// Kinds that are tried again. Any other kind is a rejection.
     pub retry_kinds: Vec<String>,
-}
-
-/// Why a pipeline would remove a row at the destination.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// It was deleted at the source: `on_delete`.
-    Deleted,
-    /// It has left the filter, and is still there at the source: `on_leave`.
-    Left,
 }
 
 impl Connector {
@@ -519,60 +522,10 @@ impl Action {
             Step::Apply => Some(&self.request),
             Step::Archive => self.removals.archive.as_ref(),
             Step::Delete => self.removals.delete.as_ref(),
+            Step::Erase => self.removals.erase.as_ref(),
+            Step::Clear => self.removals.clear.then_some(&self.request),
+            Step::Unsubscribe => self.removals.unsubscribe.as_ref(),
             Step::Keep => None,
-        }
-    }
-
-    /// Whether a pipeline may ask for this step when a row is deleted or leaves the filter; otherwise why not, and what
-    /// to write instead.
-    pub fn permits(&self, cause: Cause, step: Step) -> Result<(), String> {
-        if matches!(step, Step::Apply | Step::Keep) || self.request(step).is_some() {
-            return Ok(());
-        }
-        let name = self.name();
-        let (setting, nothing) = match cause {
-            Cause::Deleted => ("on_delete", "ignore"),
-            Cause::Left => ("on_leave", "keep"),
-        };
-        let wanted = if step == Step::Archive { "archive" } else { "delete" };
-        if self.mode == Mode::Append {
-            // That a row has left the filter is no event: the row is still there.
-            let event = if cause == Cause::Deleted { "\"send\" (the delete is an event of its own) or " } else { "" };
-            return Err(format!(
-                "the action {name} sends events and keeps no row at the destination, so there is nothing to {wanted}; \
-                 write {setting} = {event}\"{nothing}\""
-            ));
-        }
-        let can = |step: Step, name: &'static str| if self.request(step).is_some() { name } else { "" };
-        let (archive, delete) = (can(Step::Archive, " or \"archive\""), can(Step::Delete, " or \"delete\""));
-        Err(format!("the action {name} cannot {wanted}; write {setting} = \"{nothing}\"{archive}{delete}"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::destination::connector;
-
-    #[test]
-    fn removals_are_permitted_where_they_mean_something() {
-        let contact = connector("hubspot").unwrap().action("upsert_contact").unwrap();
-        let event = connector("webhook").unwrap().action("send").unwrap();
-        for action in [contact, event] {
-            assert_eq!(action.permits(Cause::Left, Step::Keep), Ok(()));
-            assert_eq!(action.permits(Cause::Deleted, Step::Keep), Ok(()));
-        }
-        assert_eq!(contact.permits(Cause::Left, Step::Archive), Ok(()));
-        assert_eq!(contact.permits(Cause::Deleted, Step::Archive), Ok(()));
-        let refused = contact.permits(Cause::Deleted, Step::Delete).unwrap_err();
-        assert!(refused.ends_with(r#"write on_delete = "ignore" or "archive""#), "{refused}");
-        let refused = contact.permits(Cause::Left, Step::Delete).unwrap_err();
-        assert!(refused.ends_with(r#"write on_leave = "keep" or "archive""#), "{refused}");
-        for step in [Step::Archive, Step::Delete] {
-            let refused = event.permits(Cause::Deleted, step).unwrap_err();
-            assert!(refused.ends_with(r#"write on_delete = "send" (the delete is an event of its own) or "ignore""#));
-            let refused = event.permits(Cause::Left, step).unwrap_err();
-            assert!(refused.ends_with(r#"write on_leave = "keep""#), "{refused}");
         }
     }
 }

@@ -182,7 +182,7 @@ fn action(connector: &Connector, action: &Action) -> Result<(), Mistake> {
                 "add `match_field`, or take away `match_is_key`",
             ));
         }
-        (Mode::Append, _) if action.removals.archive.is_some() || action.removals.delete.is_some() => {
+        (Mode::Append, _) if action.can_remove().next().is_some() => {
             return Err(Mistake::new(
                 action.name.span(),
                 "what was appended is not removed",
@@ -191,8 +191,7 @@ fn action(connector: &Connector, action: &Action) -> Result<(), Mistake> {
         }
         _ => {}
     }
-    let steps = [Step::Apply, Step::Archive, Step::Delete];
-    steps.into_iter().filter_map(|step| action.request(step)).try_for_each(|each| request(connector, action, each))
+    Step::sent().filter_map(|step| action.request(step)).try_for_each(|each| request(connector, action, each))
 }
 
 fn request(connector: &Connector, action: &Action, request: &Request) -> Result<(), Mistake> {

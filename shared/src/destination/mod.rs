@@ -22,6 +22,7 @@ mod descriptor;
 mod embedded;
 mod load;
 mod operation;
+mod removal;
 mod scalar;
 mod status;
 mod template;
@@ -32,12 +33,13 @@ pub use self::{
     codec::Codec,
     configure::{Destination, Problem},
     descriptor::{
-        Action, Auth, Cause, Connector, Fact, Field, FieldType, FlagReading, IndexReading, KeyReading, Limit, Method,
-        Mode, Reading, Removals, Request, Reset, ResetAs, Setting, SettingType, Shape, Statuses, TraceReading, Values,
+        Action, Auth, Connector, Fact, Field, FieldType, FlagReading, IndexReading, KeyReading, Limit, Method, Mode,
+        Reading, Removals, Request, Reset, ResetAs, Setting, SettingType, Shape, Statuses, TraceReading, Values,
     },
     embedded::{ConnectorError, connector, connectors},
     load::DescriptorError,
     operation::{Cap, Check, Operation, Parcel, RenderError},
+    removal::Cause,
     scalar::Scalar,
     status::LONGEST_WAIT,
     template::{Json, Placeholder, Text},

@@ -8,7 +8,7 @@ use super::{
     template::{Placeholder, text_of},
 };
 use crate::{
-    delivery::{Delivery, Outcome, Step},
+    delivery::{Delivery, Outcome, Step, Told},
     digest,
     ports::{HttpRequest, HttpResponse},
     time::Timestamp,
@@ -202,7 +202,7 @@ impl Operation<'_> {
         let mut answered = answer::read(self, parcels, response, now);
         if self.prepared.action.match_is_key && self.prepared.step == Step::Apply {
             for (parcel, answered) in parcels.iter().zip(&mut answered) {
-                if let Answered::Ended(Outcome::Delivered { destination_key: key @ None }) = answered {
+                if let Answered::Ended(Outcome::Delivered(Told { destination_key: key @ None, .. })) = answered {
                     *key = self.matched(parcel);
                 }
             }
@@ -240,7 +240,7 @@ impl Operation<'_> {
                 Placeholder::Trace => Value::String(trace_of(delivery)),
                 Placeholder::Fields => Value::Object(self.fields(parcel, |_| true)?),
                 Placeholder::Field(name) => match delivery.fields.get(name) {
-                    Some(value) => self.written(name, value)?,
+                    Some(value) => self.written(name, self.kept(name, value))?,
                     None => return Ok(None),
                 },
                 Placeholder::OtherFields => {
@@ -263,7 +263,17 @@ impl Operation<'_> {
     /// Those of the mapped fields that are wanted, as the vendor takes them.
     fn fields(&self, parcel: &Parcel<'_>, wanted: impl Fn(&str) -> bool) -> Result<Object, String> {
         let fields = parcel.delivery.fields.iter().filter(|(name, _)| wanted(name));
-        fields.map(|(name, value)| Ok((name.clone(), self.written(name, value)?))).collect()
+        fields.map(|(name, value)| Ok((name.clone(), self.written(name, self.kept(name, value))?))).collect()
+    }
+
+    /// The value itself; for a row that is cleared, null, except where the vendor needs it to find the row.
+    fn kept<'v>(&self, name: &str, value: &'v Value) -> &'v Value {
+        const NULL: &Value = &Value::Null;
+        let finds = || {
+            self.prepared.match_field.as_deref() == Some(name)
+                || self.prepared.action.field(name).is_some_and(|field| field.required)
+        };
+        if self.prepared.step == Step::Clear && !finds() { NULL } else { value }
     }
 
     /// A mapped field's value as the vendor takes it.
@@ -310,6 +320,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        delivery::Removes,
         destination::{Destination, connector, connectors},
         event::Op,
         key::Key,
@@ -334,6 +345,7 @@ mod tests {
             occurred_at: Timestamp::from_millis(0),
             action: String::new(),
             step: Step::Apply,
+            removes: Removes::Created,
             fields: Value::from_json(fields.as_bytes()).unwrap().as_object().unwrap().clone(),
         }
     }
@@ -467,7 +479,7 @@ mod tests {
             for connector in connectors().unwrap() {
                 let destination = destination(connector.slug(), settings_of(connector.slug()));
                 for action in &connector.actions {
-                    for step in [Step::Apply, Step::Archive, Step::Delete] {
+                    for step in Step::sent() {
                         let Ok(operation) = destination.operation(action.name(), step) else { continue };
                         let answered = operation.read(&parcels, &response, Timestamp::from_millis(0));
                         prop_assert_eq!(answered.len(), 2);

@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::{Known, PipelineError, Problem};
 use crate::{
-    delivery::Step,
+    delivery::{Removes, Step},
     destination::{self, Action, Cause, Mode},
     expression::Expression,
     nearest::suggestion,
@@ -32,6 +32,8 @@ pub struct Pipeline {
     pub(super) when: Option<Expression>,
     pub(super) on_leave: OnLeave,
     pub(super) on_delete: OnDelete,
+    pub(super) on_expire: OnDelete,
+    pub(super) removes: Removes,
     pub(super) fields: IndexMap<String, Expression>,
 }
 
@@ -46,9 +48,15 @@ pub enum OnLeave {
     Archive,
     /// It is deleted.
     Delete,
+    /// It is erased.
+    Erase,
+    /// It stays, without what the pipeline has sent.
+    Clear,
+    /// It stays, and gets no messages.
+    Unsubscribe,
 }
 
-/// What happens at the destination when a row is deleted.
+/// What happens at the destination when a row is deleted, or expires by the table's time to live.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnDelete {
@@ -59,6 +67,12 @@ pub enum OnDelete {
     Archive,
     /// It is deleted.
     Delete,
+    /// It is erased.
+    Erase,
+    /// It stays, without what the pipeline has sent.
+    Clear,
+    /// It stays, and gets no messages.
+    Unsubscribe,
     /// The delete is sent as an event of its own; for actions that append.
     Send,
 }
@@ -69,6 +83,9 @@ impl OnLeave {
             Self::Keep => Step::Keep,
             Self::Archive => Step::Archive,
             Self::Delete => Step::Delete,
+            Self::Erase => Step::Erase,
+            Self::Clear => Step::Clear,
+            Self::Unsubscribe => Step::Unsubscribe,
         }
     }
 }
@@ -79,6 +96,9 @@ impl OnDelete {
             Self::Ignore => Step::Keep,
             Self::Archive => Step::Archive,
             Self::Delete => Step::Delete,
+            Self::Erase => Step::Erase,
+            Self::Clear => Step::Clear,
+            Self::Unsubscribe => Step::Unsubscribe,
             Self::Send => Step::Apply,
         }
     }
@@ -94,6 +114,8 @@ struct Document {
     when: Option<Spanned<String>>,
     on_leave: Option<Spanned<OnLeave>>,
     on_delete: Option<Spanned<OnDelete>>,
+    on_expire: Option<Spanned<OnDelete>>,
+    removes: Option<Removes>,
     fields: Spanned<IndexMap<String, Spanned<String>>>,
 }
 
@@ -169,7 +191,14 @@ impl Check<'_> {
         let action = self.action(&document.action, destination::connector(connector?).ok()?)?;
         let (on_leave_at, on_leave) = unspan(document.on_leave);
         let (on_delete_at, on_delete) = unspan(document.on_delete);
-        self.removals(action, on_leave_at, on_leave, on_delete_at, on_delete);
+        let expires = document.on_expire.is_some();
+        let (on_expire_at, on_expire) = document.on_expire.map_or((0, on_delete), |it| unspan(Some(it)));
+        let removes = document.removes.unwrap_or_default();
+        self.leaves(action, on_leave_at, on_leave, removes);
+        self.gone(action, Cause::Deleted, on_delete_at, on_delete, removes);
+        if expires {
+            self.gone(action, Cause::Expired, on_expire_at, on_expire, removes);
+        }
         self.fields(action, document.fields.get_ref(), fields_at);
         Some(Pipeline {
             name,
@@ -181,6 +210,8 @@ impl Check<'_> {
             when,
             on_leave,
             on_delete,
+            on_expire,
+            removes,
             fields,
         })
     }
@@ -221,31 +252,23 @@ impl Check<'_> {
         found
     }
 
-    fn removals(&mut self, action: &Action, leave_at: usize, leave: OnLeave, delete_at: usize, delete: OnDelete) {
-        if let Err(reason) = action.permits(Cause::Left, leave.step()) {
-            self.problem(leave_at, reason);
+    fn leaves(&mut self, action: &Action, at: usize, leave: OnLeave, removes: Removes) {
+        if let Err(reason) = action.permits(Cause::Left, leave.step(), removes) {
+            self.problem(at, reason);
         }
-        match (action.mode, delete) {
-            (Mode::Append, OnDelete::Archive | OnDelete::Delete) => {
-                let message = format!(
-                    "the action {} sends events and keeps no row at the destination; write on_delete = \"send\" (the \
-                     delete is an event of its own) or \"ignore\"",
-                    action.name()
-                );
-                self.problem(delete_at, message);
-            }
-            (Mode::Upsert, OnDelete::Send) => {
-                let message = format!(
-                    "the action {} keeps rows in step and sends no events; write on_delete = \"ignore\", or what it can do with a row",
-                    action.name()
-                );
-                self.problem(delete_at, message);
-            }
-            _ => {
-                if let Err(reason) = action.permits(Cause::Deleted, delete.step()) {
-                    self.problem(delete_at, reason);
-                }
-            }
+    }
+
+    fn gone(&mut self, action: &Action, cause: Cause, at: usize, delete: OnDelete, removes: Removes) {
+        if (action.mode, delete) == (Mode::Upsert, OnDelete::Send) {
+            let message = format!(
+                "the action {} keeps rows in step and sends no events; write {} = \"ignore\", or what it can do \
+                 with a row",
+                action.name(),
+                cause.setting()
+            );
+            self.problem(at, message);
+        } else if let Err(reason) = action.permits(cause, delete.step(), removes) {
+            self.problem(at, reason);
         }
     }
 

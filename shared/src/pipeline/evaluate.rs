@@ -4,7 +4,7 @@ use super::{OnDelete, Pipeline};
 use crate::{
     delivery::{Delivery, Step},
     destination::Mode,
-    event::{ChangeEvent, Op},
+    event::{ChangeEvent, Op, Origin},
     expression::{Expression, ExpressionError, Scope},
     value::Object,
 };
@@ -27,7 +27,8 @@ impl Pipeline {
             Mode::Upsert => self.row_step(event, scope)?,
         };
         let Some(step) = step else { return Ok(Evaluation::Filtered) };
-        let fields = if step == Step::Apply { self.map(scope)? } else { Object::new() };
+        // What is cleared are the fields that were sent.
+        let fields = if matches!(step, Step::Apply | Step::Clear) { self.map(scope)? } else { Object::new() };
         Ok(Evaluation::Deliver(Box::new(Delivery {
             id: Delivery::id_of(&self.name, event),
             pipeline: self.name.clone(),
@@ -40,12 +41,13 @@ impl Pipeline {
             occurred_at: event.occurred_at,
             action: self.action.clone(),
             step,
+            removes: self.removes,
             fields,
         })))
     }
 
     fn append_step(&self, event: &ChangeEvent, scope: &Scope) -> Result<Option<Step>, ExpressionError> {
-        if event.op == Op::Delete && self.on_delete != OnDelete::Send {
+        if event.op == Op::Delete && self.when_gone(event) != OnDelete::Send {
             return Ok(None);
         }
         Ok(self.matches(scope)?.then_some(Step::Apply))
@@ -55,12 +57,20 @@ impl Pipeline {
     fn row_step(&self, event: &ChangeEvent, scope: &Scope) -> Result<Option<Step>, ExpressionError> {
         let step = match event.op {
             // A row whose image is not told may have matched: the ledger knows whether anything was ever sent.
-            Op::Delete if event.before.is_none() || self.matches(scope)? => self.on_delete.step(),
+            Op::Delete if event.before.is_none() || self.matches(scope)? => self.when_gone(event).step(),
             Op::Create | Op::Update | Op::Read if self.matches(scope)? => Step::Apply,
             Op::Update if self.matched_before(event)? => self.on_leave.step(),
             _ => return Ok(None),
         };
         Ok(Some(step))
+    }
+
+    /// What happens when a row is deleted, by who deleted it.
+    fn when_gone(&self, event: &ChangeEvent) -> OnDelete {
+        match event.origin {
+            Origin::User => self.on_delete,
+            Origin::Ttl => self.on_expire,
+        }
     }
 
     fn matches(&self, scope: &Scope) -> Result<bool, ExpressionError> {

@@ -54,6 +54,15 @@ pub struct Known {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        delivery::{Removes, Step},
+        event::{ChangeEvent, Op, Origin},
+        expression::Scope,
+        key::Key,
+        position::Position,
+        time::Timestamp,
+        value::{Object, Value},
+    };
 
     const GOOD: &str = r#"name = "contacts"
 source = "customers"
@@ -97,6 +106,8 @@ email = "after.email | lower"
             ("\"keep\"", "\"kep\"", 6, "unknown variant `kep`"),
             ("\"keep\"", "\"delete\"", 6, "on_leave"),
             ("\"archive\"", "\"send\"", 7, "sends no events"),
+            ("[fields]", "on_expire = \"delete\"\n[fields]", 9, "cannot delete; write on_expire = \"ignore\" or"),
+            ("[fields]", "removes = \"all\"\n[fields]", 9, "unknown variant `all`"),
             ("email =", "# email =", 9, "no field is mapped"),
             ("[fields]", "colour = \"red\"\n[fields]", 9, "unknown field `colour`"),
         ] {
@@ -108,6 +119,40 @@ email = "after.email | lower"
         let error = parse(&hook).unwrap_err();
         assert!(error.contains("contacts.toml:7: ") && error.contains("\"send\""), "{error}");
         assert!(parse(&hook.replace("\"archive\"", "\"send\"")).is_ok());
+    }
+
+    #[test]
+    fn a_row_that_expires_has_a_policy_of_its_own() {
+        let position = Position::parse("7").unwrap();
+        let row = Value::from_json(br#"{"email":"Ada@Example.com","country":"US"}"#).unwrap();
+        let event = |origin| ChangeEvent {
+            id: ChangeEvent::id_at("customers", 1, &position),
+            source: "customers".into(),
+            op: Op::Delete,
+            key: Key::single("id", "c-1"),
+            before: Some(row.clone()),
+            after: None,
+            occurred_at: Timestamp::from_millis(0),
+            epoch: 1,
+            position: position.clone(),
+            origin,
+        };
+        let step = |document: &str, origin| {
+            let event = event(origin);
+            match parse(document).unwrap().evaluate(&event, &Scope::of(&event)).unwrap() {
+                Evaluation::Deliver(delivery) => (delivery.step, delivery.removes, delivery.fields),
+                Evaluation::Filtered => panic!("{document}"),
+            }
+        };
+        let none = Object::new;
+        assert_eq!(step(GOOD, Origin::User), (Step::Archive, Removes::Created, none()));
+        assert_eq!(step(GOOD, Origin::Ttl), (Step::Archive, Removes::Created, none()), "as on_delete, unless told");
+        let kept = GOOD.replacen("[fields]", "on_expire = \"ignore\"\nremoves = \"any\"\n[fields]", 1);
+        assert_eq!(step(&kept, Origin::User), (Step::Archive, Removes::Any, none()));
+        assert_eq!(step(&kept, Origin::Ttl), (Step::Keep, Removes::Any, none()));
+        let cleared = GOOD.replacen("[fields]", "on_expire = \"clear\"\n[fields]", 1);
+        let email = Object::from_iter([("email".to_owned(), Value::from("ada@example.com"))]);
+        assert_eq!(step(&cleared, Origin::Ttl), (Step::Clear, Removes::Created, email));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use shared::{
-    delivery::{Delivery, Step},
+    delivery::{Delivery, Removes, Step},
     event::{ChangeEvent, Op, Origin},
     frame::{Content, Item, pack},
     key::Key,
@@ -176,6 +176,7 @@ fn delivery(number: u64) -> Delivery {
         occurred_at: event.occurred_at,
         action: "send".to_owned(),
         step: Step::Apply,
+        removes: Removes::Created,
         fields: row(number),
     }
 }

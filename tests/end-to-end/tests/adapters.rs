@@ -59,6 +59,7 @@ fn entry(epoch: u64, position: &str) -> Entry {
         recorded_at: Timestamp::from_millis(1_700_000_000_001),
         digest: Some("d".to_owned()),
         destination_key: Some("contact-7".to_owned()),
+        created: Some(true),
         past: vec![past],
         expires_at: Some(Timestamp::from_millis(1_800_000_000_000)),
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use deliver::{Deliver, Pace, Rate, World};
 use serde_json::json;
 use shared::{
-    delivery::{Delivery, Step},
+    delivery::{Delivery, Removes, Step},
     destination,
     event::Op,
     frame::{Content, Item, pack},
@@ -115,6 +115,7 @@ pub fn contact(key: &str, position: u32, value: &str) -> Delivery {
         occurred_at: Timestamp::from_millis(NOW - 1_000),
         action: "upsert_contact".into(),
         step: Step::Apply,
+        removes: Removes::Created,
         fields: fields.into_iter().map(|(name, value)| (name.to_owned(), Value::String(value))).collect(),
     }
 }

@@ -64,9 +64,7 @@ fn on_leave(action: &Action) -> Vec<&'static str> {
 }
 
 fn removals(nothing: &'static str, action: &Action) -> Vec<&'static str> {
-    let can = [(Step::Archive, "archive"), (Step::Delete, "delete")];
-    let can = can.into_iter().filter(|(step, _)| action.request(*step).is_some()).map(|(_, name)| name);
-    std::iter::once(nothing).chain(can).collect()
+    std::iter::once(nothing).chain(action.can_remove().map(Step::as_str)).collect()
 }
 
 #[cfg(test)]

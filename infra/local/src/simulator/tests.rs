@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use shared::{
-    delivery::{Delivery, Outcome, Step},
+    delivery::{Delivery, Outcome, Removes, Step, Told},
     destination::{Answered, Destination, Operation, Parcel, connector, unanswered},
     event::Op,
     http::{Timeouts, VendorHttp},
@@ -67,6 +67,7 @@ fn delivery(number: u32, fields: &str) -> Delivery {
         occurred_at: SystemClock.now(),
         action: String::new(),
         step: Step::Apply,
+        removes: Removes::Created,
         fields: Value::from_json(fields.as_bytes()).unwrap().as_object().unwrap().clone(),
     }
 }
@@ -89,8 +90,8 @@ async fn upsert(destination: &Destination, deliveries: &[Delivery]) -> Vec<Answe
     send(destination.operation("upsert_contact", Step::Apply).unwrap(), TOKEN, &parcels).await
 }
 
-fn delivered(key: &str) -> Answered {
-    Answered::Ended(Outcome::Delivered { destination_key: Some(key.into()) })
+fn delivered(key: &str, created: bool) -> Answered {
+    Answered::Ended(Outcome::Delivered(Told { destination_key: Some(key.into()), created: Some(created) }))
 }
 
 fn is_retry(answered: &Answered) -> bool {
@@ -104,20 +105,20 @@ async fn contacts_are_created_merged_archived_and_created_anew() {
         delivery(1, r#"{"email":"Ada@Example.com","firstname":"Ada","city":"London"}"#),
         delivery(2, r#"{"email":"bob@example.com"}"#),
     ];
-    assert_eq!(upsert(&destination, &first).await, [delivered("101"), delivered("102")]);
+    assert_eq!(upsert(&destination, &first).await, [delivered("101", true), delivered("102", true)]);
     let second = [delivery(3, r#"{"email":"ada@example.com","plan":"pro","city":null}"#)];
-    assert_eq!(upsert(&destination, &second).await, [delivered("101")]);
+    assert_eq!(upsert(&destination, &second).await, [delivered("101", false)]);
     let ada = simulator.contacts().remove(0);
     let properties: Vec<_> = ada.properties.iter().map(|(name, value)| format!("{name}={value}")).collect();
     assert_eq!(properties, ["email=ada@example.com", "firstname=Ada", "plan=pro"]);
 
     let archive = destination.operation("upsert_contact", Step::Archive).unwrap();
     let gone = Parcel { delivery: &second[0], destination_key: Some("101") };
-    let ended = Answered::Ended(Outcome::Delivered { destination_key: None });
+    let ended = Answered::Ended(Outcome::Delivered(Told::default()));
     assert_eq!(send(archive, TOKEN, &[gone]).await, std::slice::from_ref(&ended));
     assert!(simulator.contacts()[0].archived);
     assert_eq!(send(archive, TOKEN, &[gone]).await, [ended]);
-    assert_eq!(upsert(&destination, &second).await, [delivered("103")]);
+    assert_eq!(upsert(&destination, &second).await, [delivered("103", true)]);
 
     let kinds: Vec<_> = simulator.received().iter().map(|received| (received.request, received.what.kind())).collect();
     let expected = [(1, "upsert"), (1, "upsert"), (2, "upsert"), (3, "archive"), (4, "archive"), (5, "upsert")];
@@ -138,7 +139,7 @@ async fn one_bad_contact_does_not_reject_its_neighbours() {
     let Answered::Ended(Outcome::Rejected { reason, answer }) = &answered[0] else { panic!("{answered:?}") };
     assert!(reason.contains("Email address nobody is invalid"), "{reason}");
     assert_eq!(answer.as_ref().unwrap().status, 207);
-    assert_eq!(answered[1], delivered("101"));
+    assert_eq!(answered[1], delivered("101", true));
     assert_eq!(simulator.contacts().len(), 1);
 }
 
@@ -190,10 +191,10 @@ async fn faults_of_a_crm_are_retried_and_only_a_late_drop_is_applied() {
     let Answered::Ended(Outcome::Throttled { until, reason }) = &answered[0] else { panic!("{answered:?}") };
     assert!(*until > before && reason.contains("ten_secondly_rolling"), "{reason}");
     let answered = upsert(&destination, &contacts).await;
-    assert_eq!(answered[0], delivered("101"));
+    assert_eq!(answered[0], delivered("101", false));
     assert!(is_retry(&answered[1]), "{answered:?}");
     assert!(upsert(&destination, &contacts[1..]).await.iter().all(is_retry));
-    assert_eq!(upsert(&destination, &contacts).await, [delivered("101"), delivered("102")]);
+    assert_eq!(upsert(&destination, &contacts).await, [delivered("101", false), delivered("102", false)]);
 
     let faults: Vec<_> = simulator
         .received()
@@ -328,7 +329,7 @@ async fn the_page_shows_what_came_and_nothing_in_it_is_markup() {
 async fn a_dropped_simulator_is_gone() {
     let (simulator, destination) = hubspot(Arc::new(NoFaults)).await;
     let contact = [delivery(1, r#"{"email":"a@b.example"}"#)];
-    assert_eq!(upsert(&destination, &contact).await, [delivered("101")]);
+    assert_eq!(upsert(&destination, &contact).await, [delivered("101", true)]);
     let serving = simulator.serving.clone();
     drop(simulator);
     while !serving.is_finished() {

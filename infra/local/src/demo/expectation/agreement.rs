@@ -103,7 +103,7 @@ fn the_pipelines_and_the_rules_say_the_same_of_every_change() {
                 Evaluation::Filtered => Effect::Filtered,
                 Evaluation::Deliver(delivery) => match delivery.step {
                     Step::Apply => Effect::Apply(fields(rule, &delivery.fields)),
-                    Step::Archive | Step::Delete => Effect::Remove,
+                    Step::Archive | Step::Delete | Step::Erase | Step::Clear | Step::Unsubscribe => Effect::Remove,
                     Step::Keep => Effect::Filtered,
                 },
             };
