@@ -40,6 +40,9 @@ pub struct Delivery {
     /// Which rows the step may take away, where it takes one.
     #[serde(default, skip_serializing_if = "Removes::is_created")]
     pub removes: Removes,
+    /// It has failed before and a person sends it again: how it ends is written to its failure.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub redriven: bool,
     /// The mapped fields, in the pipeline's order; none for [`Step::Keep`].
     #[serde(default, skip_serializing_if = "Object::is_empty")]
     pub fields: Object,
@@ -190,6 +193,7 @@ mod tests {
             action: "upsert_contact".into(),
             step: Step::Apply,
             removes: Removes::Created,
+            redriven: false,
             fields: Object::from_iter([("email".to_owned(), Value::from("a@b.example"))]),
         };
         let mut later = delivery.clone();

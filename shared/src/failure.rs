@@ -30,6 +30,9 @@ pub struct Failure {
     /// The row, where known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<Key>,
+    /// What was sent to the vendor, where anything was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Sent>,
     /// The vendor's own words, where it gave any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<Answer>,
@@ -82,18 +85,28 @@ impl FromStr for Stage {
 pub enum Standing {
     /// Nothing yet, or it has failed again since.
     Open,
-    /// It was sent on its way again.
+    /// It was sent on its way again. A delivery's end closes it; of a record or an event, the deliveries that it becomes
+    /// tell.
     Redriven,
+    /// It was sent again, and the destination has it.
+    Delivered,
+    /// It was sent again, and a newer change of its row had been delivered since: the newer value stands.
+    Superseded,
     /// It was given up.
     Discarded,
 }
 
 impl Standing {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Open, Self::Redriven, Self::Delivered, Self::Superseded, Self::Discarded];
+
     /// The word in tables and on pages.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
             Self::Redriven => "redriven",
+            Self::Delivered => "delivered",
+            Self::Superseded => "superseded",
             Self::Discarded => "discarded",
         }
     }
@@ -103,10 +116,10 @@ impl FromStr for Standing {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Open, Self::Redriven, Self::Discarded]
+        Self::ALL
             .into_iter()
             .find(|state| state.as_str() == text)
-            .ok_or_else(|| format!("there is no state {text:?}; there is open, redriven, discarded"))
+            .ok_or_else(|| format!("there is no state {text:?}; there is {}", Self::ALL.map(Self::as_str).join(", ")))
     }
 }
 
@@ -144,6 +157,8 @@ pub struct Kept {
     pub redrives: u64,
     /// When it was redriven last.
     pub redriven_at: Option<Timestamp>,
+    /// When what was redriven came to its end.
+    pub closed_at: Option<Timestamp>,
     /// When it was discarded, if it is, and why.
     pub discarded: Option<(Timestamp, String)>,
 }
@@ -159,6 +174,28 @@ pub struct Selection {
     pub stage: Option<Stage>,
     /// Those that stand like this.
     pub standing: Option<Standing>,
+}
+
+/// A request as it went to a vendor, without what proves who sent it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    /// The method.
+    pub method: String,
+    /// The address, without credentials.
+    pub url: String,
+    /// The body of the failed delivery alone, also where it went with others; at most [`Sent::MAX_BYTES`].
+    pub body: String,
+}
+
+impl Sent {
+    /// How much of a body is kept.
+    pub const MAX_BYTES: usize = 16_384;
+
+    /// Keeps the start of a body.
+    pub fn new(method: &str, url: &str, body: &str) -> Self {
+        let end = body.floor_char_boundary(Self::MAX_BYTES.min(body.len()));
+        Self { method: method.to_owned(), url: url.to_owned(), body: body[..end].to_owned() }
+    }
 }
 
 /// What the vendor answered.
@@ -226,6 +263,15 @@ mod tests {
         for bytes in [&b""[..], b"{\"a\":1}", "ü€😀".as_bytes(), b"\xff\x00\xfe"] {
             assert_eq!(Payload::of(bytes).bytes().as_deref(), Some(bytes));
         }
+    }
+
+    #[test]
+    fn every_standing_has_its_word() {
+        for standing in Standing::ALL {
+            assert_eq!(standing.as_str().parse(), Ok(standing));
+        }
+        let refused = "done".parse::<Standing>().unwrap_err();
+        assert!(refused.ends_with("there is open, redriven, delivered, superseded, discarded"), "{refused}");
     }
 
     #[test]

@@ -211,6 +211,7 @@ mod tests {
             action: "upsert_contact".into(),
             step,
             removes: Removes::Created,
+            redriven: false,
             fields,
         }
     }

@@ -5,10 +5,11 @@
 use std::{collections::HashMap, fmt, future::Future, time::Duration};
 
 use crate::{
-    failure::Failure,
+    failure::{Failure, Standing},
     lane::Lanes,
     ledger::{Entry, LedgerKey, Written},
     tally::Tally,
+    time::Timestamp,
 };
 
 /// The infrastructure failed: nothing is wrong with the data, and another try may succeed.
@@ -34,6 +35,10 @@ pub trait Objects: Sync {
 pub trait Failures: Sync {
     /// Keeps failures; one whose id is known already is counted once more, not kept twice.
     fn keep(&self, failures: Vec<Failure>) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Closes a failure whose redrive has come to its end, with [`Standing::Delivered`] or [`Standing::Superseded`]. One
+    /// that a person has discarded meanwhile stays so.
+    fn close(&self, id: &str, standing: Standing, at: Timestamp) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
 /// The ledger's table.

@@ -13,7 +13,7 @@ use std::{
 };
 
 use crate::{
-    failure::Failure,
+    failure::{Failure, Standing},
     frame::{Channel, Frame, Outgoing},
     lane::Lanes,
     ledger::{Entry, LedgerKey, Written},
@@ -98,6 +98,8 @@ impl Objects for MemoryObjects {
 pub struct MemoryFailures {
     /// What is kept.
     pub kept: Mutex<Vec<Failure>>,
+    /// Those that were closed, and as what.
+    pub closed: Mutex<Vec<(String, Standing)>>,
     /// Makes calls fail.
     pub breaks: Breaks,
 }
@@ -111,6 +113,12 @@ impl Failures for MemoryFailures {
                 kept.push(failure);
             }
         }
+        Ok(())
+    }
+
+    async fn close(&self, id: &str, standing: Standing, _: Timestamp) -> Result<(), PortError> {
+        self.breaks.check("dynamodb:UpdateItem").await?;
+        lock(&self.closed).push((id.to_owned(), standing));
         Ok(())
     }
 }

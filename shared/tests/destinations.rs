@@ -93,6 +93,7 @@ fn delivery(case: &Case, given: &CaseDelivery) -> Result<Delivery, String> {
         action: case.action.clone(),
         step: case.step,
         removes: Removes::Created,
+        redriven: false,
         fields,
     })
 }

@@ -77,6 +77,7 @@ pub fn whole(id: &str, reason: String, raw: &[u8], at: Timestamp) -> Failure {
         version: None,
         destination: None,
         key: None,
+        request: None,
         answer: None,
         payload: Payload::of(raw),
         at,

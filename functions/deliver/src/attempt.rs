@@ -4,9 +4,9 @@ use std::{sync::PoisonError, time::Duration};
 
 use futures_util::future::join_all;
 use shared::{
-    delivery::{Outcome, Step, Told},
+    delivery::{Delivery, Outcome, Step, Told},
     destination::{Answered, Mode, Operation, Parcel, unanswered},
-    failure::{Answer, Failure, Payload, Stage},
+    failure::{Answer, Failure, Payload, Sent, Stage, Standing},
     ledger::{Entry, LedgerKey, PastOutcome, Written},
     ports::{Failures as _, Http as _, Ledger as _, PortError, Secrets as _},
     state::State as _,
@@ -25,6 +25,8 @@ use crate::{
 pub enum End {
     /// The vendor has it, and the ledger knows.
     Delivered(LedgerKey, Box<Entry>),
+    /// It came to its end without a request: the counter of its kind.
+    Settled(&'static str),
     /// It is among the failures.
     Failed,
     /// It goes with the next round, in that half of its request.
@@ -98,7 +100,7 @@ impl<W: World> Deliver<W> {
                 "{CRASHES} attempts to send this delivery began and none ended: sending it seems to crash the \
                  function, which is a defect of Freshet; please report it, then redrive or discard"
             );
-            self.fail(job, reason, None).await
+            self.fail(job, reason, None, None).await
         } else {
             self.send(work, call, &[job], fresh_secret).await.pop().unwrap_or(End::Later(Later::OutOfTime))
         };
@@ -175,7 +177,11 @@ impl<W: World> Deliver<W> {
                 };
                 self.record(work, job, outcome, told).await
             }
-            Answered::Ended(Outcome::Rejected { reason, answer }) => self.fail(job, reason, answer).await,
+            Answered::Ended(Outcome::Rejected { reason, answer }) => {
+                let operation = self.destination.operation(&job.delivery.action, job.delivery.step).ok();
+                let request = operation.and_then(|operation| operation.alone(&parcel(work, job)));
+                self.fail(job, reason, request, answer).await
+            }
             Answered::Ended(Outcome::Retry { reason }) => End::Later(Later::Retry(reason)),
             Answered::Ended(Outcome::Throttled { until, reason }) => End::Later(Later::Throttled(until, reason)),
             Answered::Ended(Outcome::Unauthorised { reason }) => End::Later(Later::Unauthorised(reason)),
@@ -190,7 +196,11 @@ impl<W: World> Deliver<W> {
             _ => Entry::after(work.entries.get(&job.key), &job.delivery, outcome, told, now),
         };
         match self.world.ledger().write(&job.key, &entry).await {
-            Ok(Written::Yes) => End::Delivered(job.key.clone(), Box::new(entry)),
+            Ok(Written::Yes) => match self.close(job, Standing::Delivered).await {
+                Ok(()) => End::Delivered(job.key.clone(), Box::new(entry)),
+                // It comes again, is known by the ledger, and only has to be closed.
+                Err(error) => End::Later(Later::Retry(error.to_string())),
+            },
             // Two invocations hold this lane. What the other one wrote decides, at the next receive.
             Ok(Written::Superseded) => End::Later(Later::Retry(
                 "another invocation has delivered a newer change of the row meanwhile".to_owned(),
@@ -199,8 +209,25 @@ impl<W: World> Deliver<W> {
         }
     }
 
+    /// Ends a job that needs no request.
+    pub(crate) async fn settle_as(&self, job: &Job, counter: &'static str, standing: Standing) -> End {
+        match self.close(job, standing).await {
+            Ok(()) => End::Settled(counter),
+            Err(error) => End::Later(Later::Retry(error.to_string())),
+        }
+    }
+
+    /// Writes the end of a delivery that a person has sent again to its failure.
+    async fn close(&self, job: &Job, standing: Standing) -> Result<(), PortError> {
+        if !job.delivery.redriven {
+            return Ok(());
+        }
+        let now = self.world.state().clock().now();
+        self.world.state().failures().close(&job.delivery.id, standing, now).await
+    }
+
     /// Keeps a delivery that can never be sent as a failure.
-    pub(crate) async fn fail(&self, job: &Job, reason: String, answer: Option<Answer>) -> End {
+    pub(crate) async fn fail(&self, job: &Job, reason: String, request: Option<Sent>, answer: Option<Answer>) -> End {
         let delivery = &job.delivery;
         tracing::warn!(
             delivery = delivery.id,
@@ -209,6 +236,9 @@ impl<W: World> Deliver<W> {
             status = answer.as_ref().map(|answer| answer.status),
             "a delivery was rejected"
         );
+        // A redrive's mark is not part of what failed.
+        let first = job.delivery.redriven.then(|| Delivery { redriven: false, ..delivery.clone() });
+        let json = first.and_then(|first| serde_json::to_string(&first).ok());
         let failure = Failure {
             id: delivery.id.clone(),
             stage: Stage::Deliver,
@@ -218,8 +248,9 @@ impl<W: World> Deliver<W> {
             version: Some(delivery.version),
             destination: Some(self.destination.name().to_owned()),
             key: Some(delivery.key.clone()),
+            request,
             answer,
-            payload: Payload::of(job.json.as_bytes()),
+            payload: Payload::of(json.as_deref().unwrap_or(&job.json).as_bytes()),
             at: self.world.state().clock().now(),
         };
         match self.world.state().failures().keep(vec![failure]).await {

@@ -14,12 +14,16 @@ mod world;
 
 use std::{collections::HashMap, sync::Mutex, time::Duration};
 
-use futures_util::{StreamExt as _, future::join_all, stream::FuturesUnordered};
+use futures_util::{
+    StreamExt as _,
+    future::{join_all, join3},
+    stream::FuturesUnordered,
+};
 use shared::{
     batch::{BatchResponse, FifoBatch},
     delivery::{Delivery, Told},
     destination::Destination,
-    failure::{Failure, Payload, Stage},
+    failure::{Failure, Payload, Stage, Standing},
     frame::{self, Content},
     lambda::{Handle, HandleError},
     lane::Lanes,
@@ -172,6 +176,7 @@ impl<W: World> Deliver<W> {
             version: None,
             destination: Some(self.destination.name().to_owned()),
             key: None,
+            request: None,
             answer: None,
             payload: Payload::of(text.as_bytes()),
             at: self.world.state().clock().now(),
@@ -190,8 +195,11 @@ impl<W: World> Deliver<W> {
         newest: &mut Option<Duration>,
     ) {
         for index in work.superseded_in_their_message() {
-            work.jobs[index].done = true;
-            tally.add(&work.jobs[index].delivery.pipeline, "superseded");
+            // One whose end cannot be written is judged as all others are.
+            if let End::Settled(counter) = self.settle_as(&work.jobs[index], "superseded", Standing::Superseded).await {
+                work.jobs[index].done = true;
+                tally.add(&work.jobs[index].delivery.pipeline, counter);
+            }
         }
         // Time for the vendor's slowest answer, and a sixth more for what has to be written after it.
         let begin_by = deadline - self.pace.vendor_timeout - self.pace.vendor_timeout / 6;
@@ -201,7 +209,7 @@ impl<W: World> Deliver<W> {
             if round.is_empty() {
                 break;
             }
-            let mut ends = self.settle_without_calls(work, &round, tally).await;
+            let mut ends = self.settle_without_calls(work, &round).await;
             ends.extend(self.call_all(work, &round, fresh_secret, begin_by).await);
             let mut refused = None;
             for (index, end) in ends {
@@ -219,6 +227,10 @@ impl<W: World> Deliver<W> {
                             *newest = Some(newest.map_or(age, |other| other.max(age)));
                         }
                         work.entries.insert(key, *entry);
+                    }
+                    End::Settled(counter) => {
+                        job.done = true;
+                        tally.add(&job.delivery.pipeline, counter);
                     }
                     End::Failed => {
                         job.done = true;
@@ -259,23 +271,24 @@ impl<W: World> Deliver<W> {
     }
 
     /// What needs no request: superseded, repeated, unchanged, kept, rejected before it is sent.
-    async fn settle_without_calls(&self, work: &mut Work, round: &Round, tally: &mut Tally) -> Vec<(usize, End)> {
-        for (indexes, counter) in [(&round.superseded, "superseded"), (&round.repeats, "repeated")] {
-            for &index in indexes {
-                work.jobs[index].done = true;
-                tally.add(&work.jobs[index].delivery.pipeline, counter);
-            }
-        }
-        let work = &*work;
+    async fn settle_without_calls(&self, work: &Work, round: &Round) -> Vec<(usize, End)> {
+        let known = [
+            (&round.superseded, "superseded", Standing::Superseded),
+            (&round.repeats, "repeated", Standing::Delivered),
+        ];
+        let known = known.into_iter().flat_map(|(indexes, counter, standing)| {
+            indexes
+                .iter()
+                .map(move |index| async move { (*index, self.settle_as(&work.jobs[*index], counter, standing).await) })
+        });
         let advances = round.advances.iter().map(|(index, outcome)| async move {
             (*index, self.record(work, &work.jobs[*index], *outcome, Told::default()).await)
         });
-        let rejections = round
-            .rejections
-            .iter()
-            .map(|(index, reason)| async move { (*index, self.fail(&work.jobs[*index], reason.clone(), None).await) });
-        let (mut ends, rejected) = futures_util::future::join(join_all(advances), join_all(rejections)).await;
-        ends.extend(rejected);
+        let rejections = round.rejections.iter().map(|(index, reason)| async move {
+            (*index, self.fail(&work.jobs[*index], reason.clone(), None, None).await)
+        });
+        let (mut ends, advanced, rejected) = join3(join_all(known), join_all(advances), join_all(rejections)).await;
+        ends.extend(advanced.into_iter().chain(rejected));
         ends
     }
 

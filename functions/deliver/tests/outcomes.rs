@@ -14,6 +14,7 @@ use memory::{Memory, contact, deadline, event, handler, messages, payload};
 use serde_json::{Value as Json, json};
 use shared::{
     delivery::{Delivery, Step},
+    failure::Standing,
     testing::{ScriptedHttp, corpus::Corpus},
     value::Object,
 };
@@ -207,12 +208,43 @@ async fn one_bad_record_does_not_reject_its_neighbours() {
         assert_eq!(kept[0].id, batch[1][0].id);
         assert_eq!(kept[0].answer.as_ref().unwrap().status, 400);
         assert!(kept[0].reason.contains("plan is not an option"), "{}", kept[0].reason);
+        let request = kept[0].request.as_ref().unwrap();
+        assert_eq!(request.url, "https://api.hubapi.com/crm/v3/objects/contacts/batch/upsert");
+        assert!(request.body.contains(r#""plan":"bad""#) && !request.body.contains("good"), "{request:?}");
+        assert!(!format!("{request:?}").contains("token-1"), "{request:?}");
         assert_eq!(kept[0].payload.bytes().unwrap(), serde_json::to_vec(&batch[1][0]).unwrap());
     }
     // A rejected value does not count as delivered: a redrive of the same position is sent.
     batch.remove(0);
     assert!(deliver(HUBSPOT, world, &batch).await.is_empty());
     assert_eq!(plans(world).last().unwrap(), &["bad"]);
+}
+
+#[tokio::test]
+async fn how_a_redrive_ends_is_written_to_its_failure() {
+    let redriven = |delivery: Delivery| Delivery { redriven: true, ..delivery };
+    let closed = |world: &Memory<ScriptedHttp>| world.state.failures.closed.lock().unwrap().clone();
+    let world = world();
+    for key in ["a", "b"] {
+        world.http.answer(200, &[], &upserted(&[key]));
+    }
+    let old = redriven(contact("a", 4, "old"));
+    let newest = redriven(contact("b", 6, "new"));
+    assert!(deliver(HUBSPOT, world, &[vec![contact("a", 5, "pro")]]).await.is_empty());
+    assert!(closed(world).is_empty());
+    assert!(deliver(HUBSPOT, world, &[vec![old.clone()]]).await.is_empty());
+    // A crash before the failure is closed: the message comes again, and the ledger knows the delivery.
+    world.state.failures.breaks.next(1);
+    assert_eq!(deliver(HUBSPOT, world, &[vec![newest.clone()]]).await, ["m-0"]);
+    assert!(deliver(HUBSPOT, world, &[vec![newest.clone()]]).await.is_empty());
+    assert_eq!(closed(world), [(old.id, Standing::Superseded), (newest.id, Standing::Delivered)]);
+    assert_eq!(plans(world), [["pro"], ["new"]]);
+
+    // What fails again is kept as it failed first, so that it can be redriven again.
+    world.http.answer(400, &[], r#"{"message":"no"}"#);
+    let first = contact("c", 7, "bad");
+    assert!(deliver(HUBSPOT, world, &[vec![redriven(first.clone())]]).await.is_empty());
+    assert_eq!(world.state.kept()[0].payload.bytes().unwrap(), serde_json::to_vec(&first).unwrap());
 }
 
 #[tokio::test]

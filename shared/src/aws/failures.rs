@@ -12,8 +12,9 @@ pub use self::reading::Marked;
 use super::{ObjectStore, failed};
 use crate::{
     digest,
-    failure::{Failure, Payload},
+    failure::{Failure, Payload, Standing},
     ports::{Failures, Objects as _, PortError},
+    time::Timestamp,
 };
 
 /// An item of DynamoDB ends at 400 KB; a larger payload goes to S3.
@@ -81,5 +82,18 @@ impl FailuresTable {
 impl Failures for FailuresTable {
     async fn keep(&self, failures: Vec<Failure>) -> Result<(), PortError> {
         stream::iter(failures).map(Ok).try_for_each_concurrent(8, |failure| self.keep_one(failure)).await
+    }
+
+    /// Also one that is still open: the command marks a redrive after it was accepted, which may be after its end.
+    async fn close(&self, id: &str, standing: Standing, at: Timestamp) -> Result<(), PortError> {
+        let update = self
+            .update(id)
+            .update_expression("SET #state = :state, closed_at = :at")
+            .condition_expression("#state IN (:open, :redriven)")
+            .expression_attribute_values(":state", reading::text(standing.as_str()))
+            .expression_attribute_values(":open", reading::text(Standing::Open.as_str()))
+            .expression_attribute_values(":redriven", reading::text(Standing::Redriven.as_str()))
+            .expression_attribute_values(":at", reading::number(at.millis()));
+        reading::mark(update).await.map(drop)
     }
 }

@@ -190,6 +190,7 @@ item = '{{ "id": "{{delivery.id}}" }}'
             action: "send".into(),
             step: Step::Apply,
             removes: Removes::Created,
+            redriven: false,
             fields: Object::new(),
         }
     }

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     delivery::{Delivery, Outcome, Step, Told},
     digest,
+    failure::Sent,
     ports::{HttpRequest, HttpResponse},
     time::Timestamp,
     value::{Object, Value},
@@ -191,6 +192,16 @@ impl Operation<'_> {
         })
     }
 
+    /// The request of this parcel alone, without what proves who sends it: for a person who looks at a failure. `None`
+    /// where it cannot be made.
+    pub fn alone(&self, parcel: &Parcel<'_>) -> Option<Sent> {
+        let (before, behind) = &self.prepared.around;
+        let body = format!("{before}{}{behind}", self.item(parcel).ok()?);
+        // A person's own address may have a token in its query.
+        let url = self.prepared.url.split('?').next().unwrap_or_default();
+        Some(Sent::new(self.prepared.request.method.as_str(), url, &body))
+    }
+
     /// The answer without the secret, which some vendors repeat in their errors: an answer is kept with the failure and
     /// its words are logged. To be called before [`Operation::read`].
     pub fn redact(&self, response: HttpResponse, secret: Option<&str>) -> HttpResponse {
@@ -346,6 +357,7 @@ mod tests {
             action: String::new(),
             step: Step::Apply,
             removes: Removes::Created,
+            redriven: false,
             fields: Value::from_json(fields.as_bytes()).unwrap().as_object().unwrap().clone(),
         }
     }

@@ -42,6 +42,7 @@ impl Pipeline {
             action: self.action.clone(),
             step,
             removes: self.removes,
+            redriven: false,
             fields,
         })))
     }

@@ -177,6 +177,7 @@ fn delivery(number: u64) -> Delivery {
         action: "send".to_owned(),
         step: Step::Apply,
         removes: Removes::Created,
+        redriven: false,
         fields: row(number),
     }
 }

@@ -14,7 +14,7 @@ use freshet::{
 use shared::{
     aws::{FailuresTable, LedgerTable, ObjectStore, PipelinesTable},
     event::{Op, Order},
-    failure::{Failure, Payload, Stage},
+    failure::{Failure, Payload, Stage, Standing},
     key::Key,
     lane::Lanes,
     ledger::{Entry, LedgerKey, Past, PastOutcome, Written},
@@ -163,6 +163,7 @@ async fn a_failure_is_kept_once_and_a_large_one_in_the_bucket() {
             version: Some(1),
             destination: Some("crm".to_owned()),
             key: None,
+            request: None,
             answer: None,
             payload: Payload::of(bytes),
             at: Timestamp::from_millis(at),
@@ -187,4 +188,15 @@ async fn a_failure_is_kept_once_and_a_large_one_in_the_bucket() {
         }
     }
     assert_eq!(objects.get("store-freshet", "not there").await.unwrap(), None);
+
+    // A redrive's end closes it; what a person has given up stays given up.
+    let standing = async |id: &str| table.get(id).await.unwrap().unwrap().listed.standing;
+    table.close("a", Standing::Superseded, Timestamp::from_millis(4)).await.unwrap();
+    assert_eq!(standing("a").await, Standing::Superseded);
+    assert_eq!(table.get("a").await.unwrap().unwrap().closed_at, Some(Timestamp::from_millis(4)));
+    table.discard("b", "no longer wanted", Timestamp::from_millis(5)).await.unwrap();
+    table.close("b", Standing::Delivered, Timestamp::from_millis(6)).await.unwrap();
+    assert_eq!(standing("b").await, Standing::Discarded);
+    table.close("unknown", Standing::Delivered, Timestamp::from_millis(7)).await.unwrap();
+    assert_eq!(table.get("unknown").await.unwrap(), None);
 }

@@ -270,6 +270,36 @@ async fn a_rejected_delivery_is_listed_redriven_and_discarded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_redrive_never_overwrites_a_newer_value_and_says_so() {
+    let running = start().await;
+    let stack = connect(&running.ground().deployed().unwrap());
+    let folder = folder_with("customers-to-hubspot.toml", "archive", "archive");
+    pipelines::push(&stack, folder.path(), Others::Keep).await.unwrap();
+    put(&running, "c-1", &[("email", AttributeValue::S("not an address".to_owned()))]).await;
+    let failure = open_failure(&stack).await;
+    let request = failure.failure.request.unwrap();
+    assert!(request.url.ends_with("/crm/v3/objects/contacts/batch/upsert"), "{request:?}");
+    assert!(request.body.starts_with(r#"{"inputs":[{"id":"not an address","#), "{request:?}");
+
+    put(&running, "c-1", &[]).await;
+    let upserts = || {
+        let received = running.vendors()["hubspot"].simulator.received();
+        received.into_iter().filter(|received| matches!(received.what, What::Upsert { .. })).count()
+    };
+    until("the newer value is delivered", async || (upserts() == 1).then_some(())).await;
+    let id = failure.listed.id;
+    failures::redrive(&stack, std::slice::from_ref(&id)).await.unwrap();
+    until("the failure is closed", async || {
+        let kept = stack.failures().get(&id).await.unwrap().unwrap();
+        (kept.listed.standing == Standing::Superseded).then_some(())
+    })
+    .await;
+    assert_eq!(upserts(), 1, "the older value was not sent");
+    assert!(failures::show(&stack, &id).await.unwrap().contains("\nclosed       superseded at "));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_mended_pipeline_takes_the_event_that_failed_in_it() {
     let running = start().await;
     let stack = connect(&running.ground().deployed().unwrap());
@@ -338,6 +368,7 @@ fn given_up(id: &str, stream: &str) -> Failure {
         version: None,
         destination: None,
         key: None,
+        request: None,
         answer: None,
         payload: Payload::of(record.to_string().as_bytes()),
         at: Timestamp::from_millis(1_700_000_000_000),

@@ -116,6 +116,7 @@ pub fn contact(key: &str, position: u32, value: &str) -> Delivery {
         action: "upsert_contact".into(),
         step: Step::Apply,
         removes: Removes::Created,
+        redriven: false,
         fields: fields.into_iter().map(|(name, value)| (name.to_owned(), Value::String(value))).collect(),
     }
 }

@@ -68,6 +68,7 @@ fn delivery(number: u32, fields: &str) -> Delivery {
         action: String::new(),
         step: Step::Apply,
         removes: Removes::Created,
+        redriven: false,
         fields: Value::from_json(fields.as_bytes()).unwrap().as_object().unwrap().clone(),
     }
 }

@@ -125,13 +125,13 @@ impl FailuresTable {
         mark(update).await
     }
 
-    fn update(&self, id: &str) -> UpdateItemFluentBuilder {
+    pub(super) fn update(&self, id: &str) -> UpdateItemFluentBuilder {
         let update = self.client.update_item().table_name(&self.table).key("id", text(id));
         update.expression_attribute_names("#state", "state")
     }
 }
 
-async fn mark(update: UpdateItemFluentBuilder) -> Result<Marked, PortError> {
+pub(super) async fn mark(update: UpdateItemFluentBuilder) -> Result<Marked, PortError> {
     match update.send().await {
         Ok(_) => Ok(Marked::Yes),
         Err(error) if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) => {
@@ -141,11 +141,11 @@ async fn mark(update: UpdateItemFluentBuilder) -> Result<Marked, PortError> {
     }
 }
 
-fn text(text: &str) -> AttributeValue {
+pub(super) fn text(text: &str) -> AttributeValue {
     AttributeValue::S(text.to_owned())
 }
 
-fn number(number: impl std::fmt::Display) -> AttributeValue {
+pub(super) fn number(number: impl std::fmt::Display) -> AttributeValue {
     AttributeValue::N(format!("{number}"))
 }
 
@@ -178,11 +178,13 @@ fn of_item(item: &Item) -> Option<Listed> {
 fn kept(item: &Item) -> Option<Kept> {
     let discarded = time_of(item, "discarded_at").zip(text_of(item, "discarded_because").map(str::to_owned));
     let listed = of_item(item)?;
+    let closed = matches!(listed.standing, Standing::Delivered | Standing::Superseded);
     Some(Kept {
         failure: serde_json::from_str(text_of(item, "failure")?).ok()?,
         discarded: discarded.filter(|_| listed.standing == Standing::Discarded),
         listed,
         redrives: number_of(item, "redrives").unwrap_or(0),
         redriven_at: time_of(item, "redriven_at"),
+        closed_at: time_of(item, "closed_at").filter(|_| closed),
     })
 }

@@ -283,6 +283,8 @@ async fn mark(
             Marked::Yes => report.redriven.push((id, place.to_owned())),
             Marked::Overtaken => match table.get(&id).await?.map(|kept| kept.listed.standing) {
                 Some(Standing::Open) => report.failed_again.push(id),
+                // It has arrived before it could be marked.
+                Some(Standing::Delivered | Standing::Superseded) => report.redriven.push((id, place.to_owned())),
                 other => {
                     let standing = other.map_or("gone", Standing::as_str);
                     report.leave(&id, format!("it was sent {place}, and somebody made it {standing} at the same time"));

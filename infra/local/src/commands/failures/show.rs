@@ -17,7 +17,7 @@ pub async fn show(stack: &Connection<'_>, id: &str) -> anyhow::Result<String> {
 }
 
 fn render(kept: &Kept, payload: Option<&[u8]>) -> String {
-    let Kept { failure, listed, redrives, redriven_at, discarded } = kept;
+    let Kept { failure, listed, redrives, redriven_at, closed_at, discarded } = kept;
     let mut lines: Vec<(&str, String)> = vec![
         ("id", failure.id.clone()),
         ("state", listed.standing.as_str().to_owned()),
@@ -31,11 +31,13 @@ fn render(kept: &Kept, payload: Option<&[u8]>) -> String {
     add("pipeline", pipeline.map(|name| format!("{name}{}", failure.version.map_or_else(String::new, version))));
     add("destination", failure.destination.clone());
     add("row", failure.key.as_ref().map(shared::key::Key::canonical));
+    add("request", failure.request.as_ref().map(|sent| format!("{} {} {}", sent.method, sent.url, sent.body)));
     add("answer", failure.answer.as_ref().map(|answer| format!("{} {}", answer.status, answer.body)));
     add("times", Some(listed.times.to_string()));
     add("first at", Some(listed.first_at.to_rfc3339()));
     add("last at", Some(listed.last_at.to_rfc3339()));
     add("redriven", redriven_at.map(|at| format!("{redrives} times, last at {}", at.to_rfc3339())));
+    add("closed", closed_at.map(|at| format!("{} at {}", listed.standing.as_str(), at.to_rfc3339())));
     add("discarded", discarded.as_ref().map(|(at, why)| format!("{}: {why}", at.to_rfc3339())));
     if let Payload::Object { bucket, key } = &failure.payload {
         add("kept in", Some(format!("s3://{bucket}/{key}")));
@@ -62,7 +64,7 @@ fn render(kept: &Kept, payload: Option<&[u8]>) -> String {
 #[cfg(test)]
 mod tests {
     use shared::{
-        failure::{Answer, Failure, Listed, Stage, Standing},
+        failure::{Answer, Failure, Listed, Sent, Stage, Standing},
         key::Key,
         time::Timestamp,
     };
@@ -80,6 +82,7 @@ mod tests {
             version: Some(3),
             destination: Some("crm".to_owned()),
             key: Some(Key::single("id", "c-1")),
+            request: Some(Sent::new("POST", "https://api.example/contacts", r#"{"email":"ada"}"#)),
             answer: Some(Answer::new(400, "INVALID_EMAIL")),
             payload: Payload::of(b"{}"),
             at,
@@ -95,7 +98,14 @@ mod tests {
             first_at: Timestamp::from_millis(0),
             last_at: at,
         };
-        Kept { failure, listed, redrives: 1, redriven_at: Some(Timestamp::from_millis(1_000)), discarded: None }
+        Kept {
+            failure,
+            listed,
+            redrives: 1,
+            redriven_at: Some(Timestamp::from_millis(1_000)),
+            closed_at: None,
+            discarded: None,
+        }
     }
 
     #[test]
@@ -109,6 +119,7 @@ source       customers
 pipeline     contacts version 3
 destination  crm
 row          {\"id\":\"c-1\"}
+request      POST https://api.example/contacts {\"email\":\"ada\"}
 answer       400 INVALID_EMAIL
 times        2
 first at     1970-01-01T00:00:00.000Z

@@ -59,8 +59,11 @@ impl Errand {
 
     fn delivery(kept: &Kept, payload: Vec<u8>, deployed: &Deployed) -> Result<Self, String> {
         let json = text(payload)?;
-        let delivery = serde_json::from_str(&json)
-            .map_err(|error| format!("it holds no delivery ({error}), so nothing can be sent; {DISCARD}"))?;
+        let no_delivery =
+            |error: serde_json::Error| format!("it holds no delivery ({error}), so nothing can be sent; {DISCARD}");
+        let delivery: Delivery = serde_json::from_str(&json).map_err(no_delivery)?;
+        let delivery = Delivery { redriven: true, ..delivery };
+        let json = serde_json::to_string(&delivery).map_err(no_delivery)?;
         let destination = kept.failure.destination.clone();
         let destination = destination.ok_or_else(|| format!("its destination is not known; {DISCARD}"))?;
         if !deployed.destinations.contains_key(&destination) {
@@ -162,6 +165,7 @@ mod tests {
             version: None,
             destination: destination.map(str::to_owned),
             key: None,
+            request: None,
             answer: None,
             payload: Payload::of(b""),
             at,
@@ -177,7 +181,7 @@ mod tests {
             first_at: at,
             last_at: at,
         };
-        let kept = Kept { failure, listed, redrives: 0, redriven_at: None, discarded: None };
+        let kept = Kept { failure, listed, redrives: 0, redriven_at: None, closed_at: None, discarded: None };
         Errand::of(&kept, payload.to_string().into_bytes(), &deployed())
     }
 
@@ -186,7 +190,9 @@ mod tests {
         let delivery = json!({"id": "p/s/1/1", "pipeline": "p", "version": 1, "source": "s", "op": "update",
             "key": {"id": "r"}, "epoch": 1, "position": "1", "occurred_at": 0, "action": "send", "step": "apply"});
         let sent = errand(Stage::Deliver, Some("crm"), &delivery).unwrap();
-        assert!(matches!(sent, Errand::Delivery { destination, .. } if destination == "crm"));
+        let Errand::Delivery { destination, delivery, json } = sent else { panic!("{sent:?}") };
+        assert_eq!(destination, "crm");
+        assert!(delivery.redriven && json.contains(r#""redriven":true"#), "{json}");
         let event = json!({"id": "s/1/1", "source": "s", "op": "create", "key": {"id": "r"}, "occurred_at": 0,
             "epoch": 1, "position": "1"});
         assert!(matches!(errand(Stage::Transform, None, &event), Ok(Errand::Event { .. })));
