@@ -25,6 +25,8 @@ pub struct Destination {
     pub(super) headers: Vec<(String, String)>,
     /// Every step of every action that sends something.
     requests: Vec<Prepared>,
+    /// Actions that need a setting which is not set, and what to do.
+    unset: Vec<(&'static str, Problem)>,
 }
 
 /// A request with the settings filled in.
@@ -92,15 +94,24 @@ impl Connector {
             let text = fill(template.get_ref(), &resolved).map_err(|problem| vec![problem])?;
             headers.push((name.clone(), text));
         }
-        let mut requests = Vec::new();
+        let (mut requests, mut unset) = (Vec::new(), Vec::new());
         for action in &self.actions {
             for step in Step::sent() {
-                if let Some(request) = action.request(step) {
-                    requests.push(prepare(action, step, request, &resolved).map_err(|problem| vec![problem])?);
+                match action.request(step).map(|request| prepare(action, step, request, &resolved)) {
+                    Some(Ok(prepared)) => requests.push(prepared),
+                    Some(Err(problem)) => unset.push((action.name(), self.with_help(problem))),
+                    None => {}
                 }
             }
         }
-        Ok(Destination { name: name.to_owned(), connector: self, settings: resolved, user, headers, requests })
+        Ok(Destination { name: name.to_owned(), connector: self, settings: resolved, user, headers, requests, unset })
+    }
+
+    /// The problem of a setting that an action needs, with what the setting is for.
+    fn with_help(&self, problem: Problem) -> Problem {
+        let setting = self.settings.iter().find(|setting| setting.name() == problem.setting);
+        let mend = setting.map_or(problem.mend, |setting| format!("set it: {}", setting.help));
+        Problem { mend, ..problem }
     }
 
     /// Whose password the secret is.
@@ -146,6 +157,12 @@ impl Destination {
     pub fn operation(&self, action: &str, step: Step) -> Result<Operation<'_>, String> {
         if let Some(prepared) = self.prepared(action, step) {
             return Ok(Operation { destination: self, prepared });
+        }
+        if let Some((_, problem)) = self.unset.iter().find(|(unset, _)| *unset == action) {
+            return Err(format!(
+                "the action {action:?} needs the setting {:?} of the destination {}; {}",
+                problem.setting, self.name, problem.mend
+            ));
         }
         let slug = self.connector.slug();
         Err(match step {
@@ -372,5 +389,9 @@ mod tests {
         assert!(destination.operation("upsert_contact", Step::Delete).unwrap_err().contains("cannot delete"));
         assert!(destination.operation("upsert_contact", Step::Keep).is_err());
         assert!(destination.operation("upsert_contact", Step::Archive).is_ok());
+        let unset = destination.operation("upsert_object", Step::Apply).unwrap_err();
+        let says = "the action \"upsert_object\" needs the setting \"object_type\" of the destination there; set it: The \
+                    custom object that upsert_object writes";
+        assert!(unset.starts_with(says), "{unset}");
     }
 }

@@ -8,6 +8,7 @@ use toml::Spanned;
 use super::{
     case::Case,
     codec::Codec,
+    format::Format,
     scalar::Scalar,
     template::{Json, Text},
 };
@@ -274,6 +275,8 @@ pub struct Field {
     /// The vendor refuses a row without it.
     #[serde(default)]
     pub required: bool,
+    /// How the vendor writes it, where that is not how the source does.
+    pub format: Option<Format>,
     /// What it is.
     pub help: String,
     /// A value that the vendor takes.
@@ -344,6 +347,9 @@ pub struct Request {
     pub envelope: Option<Spanned<Json>>,
     /// One delivery.
     pub item: Spanned<Json>,
+    /// The header, in lower case, by which the vendor tells a repeat of a request: it carries a digest of the deliveries'
+    /// ids, the same for every attempt of the same request.
+    pub idempotency_header: Option<String>,
     /// How the answer is read.
     #[serde(default)]
     pub answer: Reading,

@@ -155,17 +155,21 @@ fn header(connector: &Connector, name: &str, text: &Spanned<Text>) -> Result<(),
         let reason = format!("the header {name:?} is not the connector's to set");
         return Err(Mistake::new(text.span(), reason, "take it away; a secret goes through `auth`"));
     }
-    let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    if name.is_empty() || !name.bytes().all(is_name) {
+    if !is_header(name) {
         let reason = format!("{name:?} is no header's name in lower case");
         return Err(Mistake::new(text.span(), reason, "write it in small letters, digits and dashes"));
     }
     Ok(())
 }
 
+fn is_header(name: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !name.is_empty() && name.bytes().all(is_part)
+}
+
 fn action(connector: &Connector, action: &Action) -> Result<(), Mistake> {
     if let Some(field) = &action.match_field {
-        only_settings(connector, field)?;
+        known_settings(connector, field)?;
     }
     match (action.mode, &action.match_field) {
         (Mode::Upsert, None) => {
@@ -195,7 +199,14 @@ fn action(connector: &Connector, action: &Action) -> Result<(), Mistake> {
 }
 
 fn request(connector: &Connector, action: &Action, request: &Request) -> Result<(), Mistake> {
-    only_settings(connector, &request.url)?;
+    known_settings(connector, &request.url)?;
+    if let Some(name) = &request.idempotency_header
+        && (shapes_several(connector, request)? || !is_header(name))
+    {
+        let reason =
+            "a repeat is told by a header in lower case, of a request that has one item: others come together anew";
+        return Err(Mistake::new(request.shape.span(), reason, "write shape = \"single\", or take away the header"));
+    }
     let shapes = possible(connector, &request.shape)?;
     for shape in &shapes {
         if Shape::parse(shape).is_none() {
@@ -275,11 +286,20 @@ fn item(connector: &Connector, action: &Action, request: &Request) -> Result<(),
     Ok(())
 }
 
+fn shapes_several(connector: &Connector, request: &Request) -> Result<bool, Mistake> {
+    Ok(possible(connector, &request.shape)? != ["single"])
+}
+
+/// Settings that exist. One that may be absent makes its action one that cannot be used until it is set.
+fn known_settings(connector: &Connector, text: &Spanned<Text>) -> Result<(), Mistake> {
+    text.get_ref().placeholders().try_for_each(|placeholder| known(connector, placeholder, text.span()).map(drop))
+}
+
 fn only_settings(connector: &Connector, text: &Spanned<Text>) -> Result<(), Mistake> {
     text.get_ref().placeholders().try_for_each(|placeholder| setting_only(connector, placeholder, text.span()))
 }
 
-fn setting_only(connector: &Connector, placeholder: &Placeholder, at: Range<usize>) -> Result<(), Mistake> {
+fn known<'c>(connector: &'c Connector, placeholder: &Placeholder, at: Range<usize>) -> Result<&'c Setting, Mistake> {
     let Placeholder::Setting(name) = placeholder else {
         return Err(Mistake::new(at, "only settings are known here", "write {setting.<name>}"));
     };
@@ -288,12 +308,17 @@ fn setting_only(connector: &Connector, placeholder: &Placeholder, at: Range<usiz
         let mend = did_you_mean(name, known).unwrap_or_else(|| format!("add a setting {name:?}"));
         return Err(Mistake::new(at, format!("there is no setting {name:?}"), mend));
     };
+    Ok(setting)
+}
+
+fn setting_only(connector: &Connector, placeholder: &Placeholder, at: Range<usize>) -> Result<(), Mistake> {
+    let setting = known(connector, placeholder, at.clone())?;
     if setting.required || setting.default.is_some() {
         return Ok(());
     }
     Err(Mistake::new(
         at,
-        format!("the setting {name:?} may be absent"),
+        format!("the setting {:?} may be absent", setting.name()),
         "give the setting a default, or make it required",
     ))
 }
@@ -366,7 +391,15 @@ item = '{ "id": "{delivery.id}", "data": "{fields}" }'
             ("label = \"Address\"", "", 7, "missing field `label`", "add `label = …`"),
             ("\"url\"\nrequired", "\"uri\"\nrequired", 11, "unknown variant `uri`", "did you mean `url`?"),
             ("required = true", "default = \"ftp://a\"", 12, "scheme \"ftp\"", "https"),
-            ("required = true", "required = false", 23, "may be absent", "required"),
+            (
+                "required = true",
+                "required = true\n\n[[settings]]\nname = \"zone\"\nlabel = \"Z\"\nhelp = \"Z.\"\ntype = \"text\"\n\n\
+                 [headers]\na = \"{setting.zone}\"",
+                21,
+                "may be absent",
+                "required",
+            ),
+            ("count = 10", "count = 10\nidempotency_header = \"idempotency-key\"", 24, "that has one item", "single"),
             ("slug = \"example\"", "slug = \"exmaple\"", 2, "not the file's name", "slug = \"example\""),
             ("append", "upsert", 15, "has to match rows", "add `match_field`"),
             ("append", "apend", 18, "unknown variant `apend`", "did you mean `append`?"),

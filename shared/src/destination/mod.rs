@@ -20,6 +20,7 @@ mod configure;
 mod credentials;
 mod descriptor;
 mod embedded;
+mod format;
 mod load;
 mod operation;
 mod removal;
@@ -37,6 +38,7 @@ pub use self::{
         Reading, Removals, Request, Reset, ResetAs, Setting, SettingType, Shape, Statuses, TraceReading, Values,
     },
     embedded::{ConnectorError, connector, connectors},
+    format::Format,
     load::DescriptorError,
     operation::{Cap, Check, Operation, Parcel, RenderError},
     removal::Cause,

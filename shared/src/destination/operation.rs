@@ -178,6 +178,11 @@ impl Operation<'_> {
         }
         let ids: Vec<_> = parcels.iter().map(|parcel| parcel.delivery.id.as_str()).collect();
         let credentials = self.destination.credentials(secret, &Message { ids: &ids, body: &body, at: now })?;
+        if let Some(name) = &self.prepared.request.idempotency_header {
+            let mut key = digest::hex(ids.join("\n").as_bytes());
+            key.truncate(32);
+            headers.push((name.clone(), key));
+        }
         headers.extend(credentials.headers);
         let url = match credentials.query {
             Some(query) if self.prepared.url.contains('?') => format!("{}&{query}", self.prepared.url),
@@ -264,6 +269,7 @@ impl Operation<'_> {
                 Placeholder::Id => Value::from(delivery.id.as_str()),
                 Placeholder::Type => Value::String(type_of(delivery)),
                 Placeholder::OccurredAt => Value::String(delivery.occurred_at.to_rfc3339()),
+                Placeholder::OccurredAtSeconds => Value::from(delivery.occurred_at.seconds()),
                 Placeholder::Items => return Err("an item cannot contain items".to_owned()),
             }))
         })?;
@@ -289,6 +295,11 @@ impl Operation<'_> {
 
     /// A mapped field's value as the vendor takes it.
     fn written(&self, name: &str, value: &Value) -> Result<Value, String> {
+        let format = self.prepared.action.field(name).and_then(|field| field.format);
+        if let Some(format) = format {
+            let wrong = |reason| format!("the field {name:?} {reason}");
+            return format.write(value).map_err(wrong);
+        }
         match self.prepared.action.values {
             Values::Json => {
                 let is_text = self.prepared.action.field(name).is_some_and(|field| field.r#type.is_text());
@@ -332,7 +343,7 @@ mod tests {
     use super::*;
     use crate::{
         delivery::Removes,
-        destination::{Destination, connector, connectors},
+        destination::{Connector, Destination, connector, connectors},
         event::Op,
         key::Key,
         position::Position,
@@ -369,6 +380,7 @@ mod tests {
         match slug {
             "webhook" => WEBHOOK,
             "braze" => r#"{"rest_endpoint":"https://a.example"}"#,
+            "hubspot" => r#"{"object_type":"2-1"}"#,
             _ => "{}",
         }
     }
@@ -399,6 +411,45 @@ mod tests {
         let hubspot = destination("hubspot", "{}");
         let cap = hubspot.operation("upsert_contact", Step::Apply).unwrap().cap();
         assert_eq!((cap.count, cap.same_key), (100, false));
+    }
+
+    #[test]
+    fn a_repeat_carries_the_same_idempotency_key() {
+        let file = r#"
+slug = "example"
+name = "Example"
+summary = "An example."
+auth = "none"
+
+[[actions]]
+name = "send"
+label = "Send"
+help = "Sends."
+mode = "append"
+
+[actions.request]
+method = "POST"
+url = "https://api.example.com/in"
+shape = "single"
+count = 1
+bytes = 1_000
+item = '{ "at": "{delivery.occurred_at.seconds}" }'
+idempotency_header = "idempotency-key"
+"#;
+        let connector: &'static Connector = Box::leak(Box::new(Connector::parse("example.toml", file).unwrap()));
+        let destination = connector.configure("there", &Object::new()).unwrap();
+        let send = destination.operation("send", Step::Apply).unwrap();
+        let key = |number: u32, now: i64| {
+            let delivery = Delivery { occurred_at: Timestamp::from_millis(1_999), ..delivery(number, "{}") };
+            let parcel = Parcel { delivery: &delivery, destination_key: None };
+            let request = send.render(&[parcel], None, Timestamp::from_millis(now)).unwrap();
+            assert_eq!(request.body, br#"{"at":1}"#);
+            request.headers.into_iter().find(|(name, _)| name == "idempotency-key").unwrap().1
+        };
+        // By `printf p/s/1/7 | sha256sum`.
+        assert_eq!(key(7, 0), "7adc8a6268c87f35b54cc4d7ee669e1a");
+        assert_eq!(key(7, 0), key(7, 9_999));
+        assert_ne!(key(7, 0), key(8, 0));
     }
 
     #[test]

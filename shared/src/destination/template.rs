@@ -32,13 +32,15 @@ pub enum Placeholder {
     Type,
     /// `{delivery.occurred_at}`: when the change happened, in RFC 3339.
     OccurredAt,
+    /// `{delivery.occurred_at.seconds}`: the same, in whole seconds since 1970.
+    OccurredAtSeconds,
     /// `{items}`: the batch's items, in an envelope.
     Items,
 }
 
 /// Every placeholder, for messages.
 const KNOWN: &str = "{setting.<name>}, {match}, {destination_key}, {trace}, {fields}, {field.<name>}, {other_fields}, \
-                     {delivery.id}, {delivery.type}, {delivery.occurred_at}, {items}";
+                     {delivery.id}, {delivery.type}, {delivery.occurred_at}, {delivery.occurred_at.seconds}, {items}";
 
 impl Placeholder {
     fn parse(name: &str) -> Option<Self> {
@@ -51,6 +53,7 @@ impl Placeholder {
             "delivery.id" => Self::Id,
             "delivery.type" => Self::Type,
             "delivery.occurred_at" => Self::OccurredAt,
+            "delivery.occurred_at.seconds" => Self::OccurredAtSeconds,
             "items" => Self::Items,
             _ => match name.split_once('.')? {
                 ("setting", name) => Self::Setting(name.to_owned()),
