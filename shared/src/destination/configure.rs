@@ -21,6 +21,9 @@ pub struct Destination {
     pub(super) settings: HashMap<String, String>,
     /// Whose password the secret is, for [`Auth::Basic`].
     pub(super) user: Option<String>,
+    /// The token endpoint and the scope, for [`Auth::Oauth`].
+    pub(super) token_url: String,
+    pub(super) scope: Option<String>,
     /// Of every request, by name.
     pub(super) headers: Vec<(String, String)>,
     /// Every step of every action that sends something.
@@ -89,6 +92,12 @@ impl Connector {
             return Err(problems);
         }
         let user = self.user(&resolved).map_err(|problem| vec![problem])?;
+        let (mut token_url, mut scope) = (String::new(), None);
+        if let Auth::Oauth(auth) = &self.auth {
+            let fill = |text: &Text| fill(text, &resolved).map_err(|problem| vec![problem]);
+            token_url = fill(auth.token_url.get_ref())?;
+            scope = auth.scope.as_ref().map(|scope| fill(scope.get_ref())).transpose()?;
+        }
         let mut headers = Vec::new();
         for (name, template) in &self.headers {
             let text = fill(template.get_ref(), &resolved).map_err(|problem| vec![problem])?;
@@ -104,7 +113,17 @@ impl Connector {
                 }
             }
         }
-        Ok(Destination { name: name.to_owned(), connector: self, settings: resolved, user, headers, requests, unset })
+        Ok(Destination {
+            name: name.to_owned(),
+            connector: self,
+            settings: resolved,
+            user,
+            token_url,
+            scope,
+            headers,
+            requests,
+            unset,
+        })
     }
 
     /// The problem of a setting that an action needs, with what the setting is for.

@@ -2,7 +2,13 @@
 
 use url::form_urlencoded;
 
-use super::{codec::Message, configure::Destination, descriptor::Auth, operation::RenderError};
+use super::{
+    codec::Message,
+    configure::Destination,
+    descriptor::Auth,
+    oauth::{hidden_in, token_in},
+    operation::RenderError,
+};
 use crate::ports::HttpResponse;
 
 /// A shorter text is not looked for in answers: it would be found in any.
@@ -55,6 +61,11 @@ impl Destination {
                     form_urlencoded::Serializer::new(String::new()).append_pair(parameter, needed(help)?).finish();
                 Credentials { headers: Vec::new(), query: Some(query) }
             }
+            Auth::Oauth(auth) => {
+                let token = token_in(needed(&auth.help)?)
+                    .ok_or_else(|| RenderError::Secret(format!("the destination {name} has no token yet")))?;
+                header("authorization", format!("Bearer {token}"))
+            }
             Auth::Signature { optional: true, .. } if secret.is_none() => Credentials::default(),
             Auth::Signature { codec, help, .. } => {
                 let headers = codec
@@ -74,6 +85,9 @@ impl Destination {
         {
             hidden.extend(pair.split_once(':').map(|(_, password)| password.to_owned()));
             hidden.push(base64(&pair));
+        }
+        if matches!(self.connector.auth, Auth::Oauth(_)) {
+            hidden.extend(hidden_in(secret));
         }
         if matches!(self.connector.auth, Auth::Signature { .. }) {
             // Two of them may stand in one, while a receiver changes from one to the other.

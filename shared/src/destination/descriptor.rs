@@ -9,6 +9,7 @@ use super::{
     case::Case,
     codec::Codec,
     format::Format,
+    oauth::OauthAuth,
     scalar::Scalar,
     template::{Json, Text},
 };
@@ -143,6 +144,8 @@ pub enum Auth {
         /// What the secret is and where the vendor shows it.
         help: String,
     },
+    /// A token that is granted for the secret (OAuth 2.0), in `Authorization: Bearer …`.
+    Oauth(OauthAuth),
     /// A signature made with the secret.
     Signature {
         /// How it is made.

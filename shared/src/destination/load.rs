@@ -102,6 +102,9 @@ fn checked(file: &str) -> impl FnOnce(Connector) -> Result<Connector, Mistake> {
         if let Auth::Basic { user: Some(user), .. } = &connector.auth {
             only_settings(&connector, user)?;
         }
+        if let Auth::Oauth(auth) = &connector.auth {
+            std::iter::once(&auth.token_url).chain(&auth.scope).try_for_each(|text| only_settings(&connector, text))?;
+        }
         connector.headers.iter().try_for_each(|(name, text)| header(&connector, name, text))?;
         connector.actions.iter().try_for_each(|each| action(&connector, each))?;
         Ok(connector)
@@ -433,6 +436,20 @@ item = '{ "id": "{delivery.id}", "data": "{fields}" }'
                 "{setting.<name>}",
             ),
             ("\"none\"", "{ basic = { user = \"{setting.ulr}\", help = \"a\" } }", 5, "no setting \"ulr\"", "`url`?"),
+            (
+                "\"none\"",
+                "{ oauth = { grant = \"refresh_tokn\", token_url = \"https://a\", help = \"a\" } }",
+                5,
+                "unknown variant `refresh_tokn`",
+                "did you mean `refresh_token`?",
+            ),
+            (
+                "\"none\"",
+                "{ oauth = { grant = \"refresh_token\", token_url = \"{match}\", help = \"a\" } }",
+                5,
+                "only settings",
+                "{setting.<name>}",
+            ),
             ("\"none\"", "{ basc = { help = \"a\" } }", 5, "unknown variant `basc`", "did you mean `basic`?"),
             ("slug = \"example\"", "slug = \"example\" x", 2, "", ""),
         ] {

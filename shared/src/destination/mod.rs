@@ -22,6 +22,7 @@ mod descriptor;
 mod embedded;
 mod format;
 mod load;
+mod oauth;
 mod operation;
 mod removal;
 mod scalar;
@@ -40,6 +41,7 @@ pub use self::{
     embedded::{ConnectorError, connector, connectors},
     format::Format,
     load::DescriptorError,
+    oauth::{ClientProof, Grant, Oauth, OauthAuth},
     operation::{Cap, Check, Operation, Parcel, RenderError},
     removal::Cause,
     scalar::Scalar,

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use shared::destination::{Action, Auth, Connector, FieldType, Mode, Placeholder, Setting, SettingType, Text, Values};
+use shared::destination::{
+    Action, Auth, Connector, FieldType, Grant, Mode, Placeholder, Setting, SettingType, Text, Values,
+};
 
 use super::{most, on_delete, on_leave};
 
@@ -164,6 +166,17 @@ fn secret(auth: &Auth) -> String {
         Auth::Header { header, prefix, help } => format!("Needed, and sent as `{header}: {prefix}…`: {help}."),
         Auth::Query { parameter, help } => {
             format!("Needed, and sent as the parameter `{parameter}` of the address: {help}.")
+        }
+        Auth::Oauth(auth) => {
+            let with = match auth.grant {
+                Grant::ClientCredentials => "`client_id` and `client_secret`",
+                Grant::RefreshToken => "`client_id`, `client_secret` and `refresh_token`",
+            };
+            format!(
+                "Needed: a JSON object with {with}. A token is asked for with them, kept beside them and renewed before \
+                 it ends, so the function has to be allowed to write the secret: {}.",
+                auth.help
+            )
         }
         Auth::Signature { optional, help, .. } => {
             let needed = if *optional { "Optional" } else { "Needed" };
