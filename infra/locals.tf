@@ -5,8 +5,18 @@ data "aws_region" "current" {}
 locals {
   prefix = "${var.name}-freshet"
 
-  # The slugs of shared/destinations, and which of them need a secret. A test of `shared` compares it with those files.
-  connectors = jsondecode(file("${path.module}/connectors.json"))
+  # Terraform reads no TOML, so two patterns find the vendor's name, and whether it does without a secret, in each file of
+  # shared/destinations. A test of `shared` takes them from here, and compares what they find with what the files say.
+  connector_name           = "(?m)^name = \"([^\"]+)\""
+  connector_without_secret = "(?m)^auth = \"none\"|^\\[auth\\.signature\\]\\n(?:[^\\[\\n].*\\n)*optional = true"
+
+  connector_folder = "${path.module}/../shared/destinations"
+  connectors = {
+    for file in fileset(local.connector_folder, "*.toml") : trimsuffix(file, ".toml") => {
+      name         = regex(local.connector_name, file("${local.connector_folder}/${file}"))[0]
+      needs_secret = !can(regex(local.connector_without_secret, file("${local.connector_folder}/${file}")))
+    }
+  }
 
   tags = merge(var.tags, { "freshet:stack" = var.name })
 

@@ -258,7 +258,7 @@ run "a_dead_letter_queues_name" {
   expect_failures = [var.destinations]
 }
 
-# says: destinations.hook.connector: there is no connector "webhok"; write one of braze, hubspot, klaviyo, slack, webhook
+# says: destinations.hook.connector: there is no connector "webhok"; write one of 
 run "an_unknown_connector" {
   command = plan
 

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-COPY = ROOT / "target" / "terraform" / "messages"
+COPIES = ROOT / "target" / "terraform" / "messages"
+COPY = COPIES / "infra"
 
 
 def main() -> int:
@@ -21,8 +22,9 @@ def main() -> int:
         return 1
 
     # A copy in which the failures are not expected, so that they are told; a file each, since a failure ends its file.
-    shutil.rmtree(COPY, ignore_errors=True)
+    shutil.rmtree(COPIES, ignore_errors=True)
     shutil.copytree(ROOT / "infra", COPY, ignore=shutil.ignore_patterns("local", "examples", ".terraform*", "*.tftest.hcl"))
+    shutil.copytree(ROOT / "shared/destinations", COPIES / "shared/destinations")
     common, *each = re.split(r"^(?=# says: )", re.sub(r"\n *expect_failures = .*", "", text), flags=re.M)
     for run, body in zip(runs, each, strict=True):
         (COPY / f"tests/{run}.tftest.hcl").write_text(common + body)
