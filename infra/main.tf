@@ -123,16 +123,17 @@ module "destination" {
   source   = "./modules/destination"
   for_each = var.destinations
 
-  prefix              = local.prefix
-  name                = each.key
-  connector           = each.value.connector
-  settings            = each.value.settings
-  secret_arn          = each.value.secret_arn
-  secret_kms_key_arn  = each.value.secret_kms_key_arn
-  maximum_concurrency = each.value.maximum_concurrency
-  lanes               = local.lanes[each.key]
-  rate_limit          = each.value.rate_limit
-  environment         = local.environment
-  statements          = local.deliver_may
-  stack               = local.stack
+  prefix                  = local.prefix
+  name                    = each.key
+  connector               = each.value.connector
+  settings                = each.value.settings
+  secret_arn              = each.value.secret_arn
+  secret_kms_key_arn      = each.value.secret_kms_key_arn
+  maximum_concurrency     = each.value.maximum_concurrency
+  lanes                   = local.lanes[each.key]
+  rate_limit              = each.value.rate_limit
+  allow_private_addresses = each.value.allow_private_addresses
+  environment             = local.environment
+  statements              = local.deliver_may
+  stack                   = local.stack
 }

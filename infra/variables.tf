@@ -198,6 +198,8 @@ variable "destinations" {
     lanes = optional(number)
     # At most so many requests in so many seconds, all invocations together.
     rate_limit = optional(object({ requests = number, seconds = number }))
+    # Whether its address may be in a private network. Without, only addresses of the internet are called.
+    allow_private_addresses = optional(bool, false)
   }))
   nullable = false
 

@@ -21,17 +21,18 @@ override_resource {
 }
 
 variables {
-  prefix              = "store-freshet"
-  name                = "hook"
-  connector           = "webhook"
-  settings            = { url = "https://a.example/hook" }
-  secret_arn          = null
-  secret_kms_key_arn  = null
-  maximum_concurrency = 3
-  lanes               = 12
-  rate_limit          = null
-  environment         = { LEDGER_TABLE = "store-freshet-ledger" }
-  statements          = []
+  prefix                  = "store-freshet"
+  name                    = "hook"
+  connector               = "webhook"
+  settings                = { url = "https://a.example/hook" }
+  secret_arn              = null
+  secret_kms_key_arn      = null
+  maximum_concurrency     = 3
+  lanes                   = 12
+  rate_limit              = null
+  allow_private_addresses = false
+  environment             = { LEDGER_TABLE = "store-freshet-ledger" }
+  statements              = []
   stack = {
     architecture             = "arm64"
     packages                 = "./tests/packages"
@@ -140,15 +141,16 @@ run "deliver" {
 
   assert {
     condition = output.deliver.environment == tomap({
-      CONNECTOR              = "webhook"
-      DESTINATION            = "hook"
-      LEDGER_TABLE           = "store-freshet-ledger"
-      LONGEST_WAIT_SECONDS   = "3600"
-      MAXIMUM_CONCURRENCY    = "3"
-      QUEUE_LANES            = "12"
-      QUEUE_URL              = "https://sqs.eu-central-1.amazonaws.com/123456789012/store-freshet-hook.fifo"
-      SETTINGS               = "{\"url\":\"https://a.example/hook\"}"
-      VENDOR_TIMEOUT_SECONDS = "30"
+      ALLOW_PRIVATE_ADDRESSES = "false"
+      CONNECTOR               = "webhook"
+      DESTINATION             = "hook"
+      LEDGER_TABLE            = "store-freshet-ledger"
+      LONGEST_WAIT_SECONDS    = "3600"
+      MAXIMUM_CONCURRENCY     = "3"
+      QUEUE_LANES             = "12"
+      QUEUE_URL               = "https://sqs.eu-central-1.amazonaws.com/123456789012/store-freshet-hook.fifo"
+      SETTINGS                = "{\"url\":\"https://a.example/hook\"}"
+      VENDOR_TIMEOUT_SECONDS  = "30"
     })
     error_message = "deliver's environment is what functions/deliver/src/config.rs reads; without a secret it has none."
   }
@@ -214,5 +216,20 @@ run "with_a_secret_and_a_customer_key" {
   assert {
     condition     = alltrue([for queue in [aws_sqs_queue.this, aws_sqs_queue.dead] : queue.kms_master_key_id == "arn:aws:kms:eu-central-1:123456789012:key/ours"])
     error_message = "The queues are encrypted with the customer's key."
+  }
+}
+
+run "in_a_private_network" {
+  module {
+    source = "./modules/destination"
+  }
+
+  variables {
+    allow_private_addresses = true
+  }
+
+  assert {
+    condition     = output.deliver.environment["ALLOW_PRIVATE_ADDRESSES"] == "true"
+    error_message = "A destination that is meant to be in a private network may be called there."
   }
 }

@@ -101,6 +101,15 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// `true` or `false`, or the default where the variable is not set.
+    pub fn boolean(&mut self, variable: &'static str, default: bool) -> bool {
+        let Some(text) = self.optional(variable) else { return default };
+        text.parse().unwrap_or_else(|_| {
+            self.problem(variable, format!("is {text:?}; set it to true or false"));
+            default
+        })
+    }
+
     /// A JSON document; `example` shows its shape where it is missing or wrong.
     pub fn json<T: DeserializeOwned>(&mut self, variable: &'static str, example: &str) -> Option<T> {
         let text = self.required(variable, &format!("JSON such as {example}"));
@@ -151,18 +160,24 @@ mod tests {
             "LANES" => Some("0".to_owned()),
             "SOURCES" => Some("[".to_owned()),
             "REGION" => Some("eu-central-1".to_owned()),
+            "PROTECTED" => Some("false".to_owned()),
+            "SHARED" => Some("yes".to_owned()),
             _ => None,
         };
         let mut reader = Reader::new(&environment);
         assert_eq!(reader.required("REGION", "the region"), "eu-central-1");
         assert_eq!(reader.number("BATCH", 5, 1..=9), 5);
+        assert!(!reader.boolean("PROTECTED", true));
+        assert!(reader.boolean("ABSENT", true));
+        reader.boolean("SHARED", false);
         reader.required("STREAM", "the backbone's name");
         reader.number("LANES", 16, 1..=1024);
         reader.json::<Vec<String>>("SOURCES", r#"["a"]"#);
         let text = reader.finish().unwrap_err().to_string();
         assert_eq!(
             text,
-            "the function's environment has 3 problem(s):\n  \
+            "the function's environment has 4 problem(s):\n  \
+             SHARED: is \"yes\"; set it to true or false\n  \
              STREAM: is not set; set it to the backbone's name\n  \
              LANES: is \"0\"; set it to a number from 1 to 1024\n  \
              SOURCES: is not the JSON expected (EOF while parsing a list at line 1 column 1); an example: [\"a\"]"

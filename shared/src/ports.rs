@@ -152,14 +152,31 @@ impl HttpResponse {
     }
 }
 
-/// No answer came.
+/// No answer came. Each says of which host.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no answer from {host}: {reason}")]
-pub struct HttpError {
-    /// The host that was called.
-    pub host: String,
-    /// Why: connection refused, timed out, connection closed.
-    pub reason: String,
-    /// The request can never be made, whatever the vendor's state (a malformed URL).
-    pub permanent: bool,
+pub enum HttpError {
+    /// Another try may get one.
+    #[error("no answer from {host}: {reason}")]
+    NoAnswer {
+        /// The host that was called.
+        host: String,
+        /// Why: connection refused, timed out, connection closed.
+        reason: String,
+    },
+    /// The request can never be made, whatever the vendor's state: a malformed URL, a header that none can carry.
+    #[error("no request to {host} can be made: {reason}")]
+    Unsendable {
+        /// The host that was to be called.
+        host: String,
+        /// Why.
+        reason: String,
+    },
+    /// The deployment does not let this address be called: nothing is wrong with the data, the settings are.
+    #[error("{host} is not called: {reason}")]
+    Refused {
+        /// The host that was to be called.
+        host: String,
+        /// Why, and what to set.
+        reason: String,
+    },
 }

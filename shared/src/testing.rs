@@ -211,11 +211,8 @@ impl ScriptedHttp {
 
     /// The next call gets no answer.
     pub fn no_answer(&self, reason: &str) {
-        lock(&self.answers).push_back(Err(HttpError {
-            host: "vendor.example".to_owned(),
-            reason: reason.to_owned(),
-            permanent: false,
-        }));
+        let host = "vendor.example".to_owned();
+        lock(&self.answers).push_back(Err(HttpError::NoAnswer { host, reason: reason.to_owned() }));
     }
 }
 

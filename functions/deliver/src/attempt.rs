@@ -8,7 +8,7 @@ use shared::{
     destination::{Answered, Mode, Operation, Parcel, unanswered},
     failure::{Answer, Failure, Payload, Sent, Stage, Standing},
     ledger::{Entry, LedgerKey, PastOutcome, Written},
-    ports::{Failures as _, Http as _, Ledger as _, PortError, Secrets as _},
+    ports::{Failures as _, Http as _, HttpError, Ledger as _, PortError, Secrets as _},
     state::State as _,
     time::{Clock as _, Timestamp},
 };
@@ -48,6 +48,8 @@ pub enum Later {
     Throttled(Timestamp, String),
     /// The destination does not accept the credentials.
     Unauthorised(String),
+    /// The deployment does not let the destination's address be called.
+    Refused(String),
     /// The destination's rate limit allows the next request then.
     Paced(Timestamp),
     /// There was no time left to begin.
@@ -137,11 +139,14 @@ impl<W: World> Deliver<W> {
                 let response = operation.redact(response, secret.as_deref());
                 operation.read(&parcels, &response, self.world.state().clock().now())
             }
-            Err(error) if error.permanent => {
+            Err(error @ HttpError::Refused { .. }) => return all(Later::Refused(error.to_string())),
+            Err(error @ HttpError::Unsendable { .. }) => {
                 let outcome = Outcome::Rejected { reason: error.to_string(), answer: None };
                 parcels.iter().map(|_| Answered::Ended(outcome.clone())).collect()
             }
-            Err(error) => parcels.iter().map(|_| Answered::Ended(unanswered(&error))).collect(),
+            Err(error @ HttpError::NoAnswer { .. }) => {
+                parcels.iter().map(|_| Answered::Ended(unanswered(&error))).collect()
+            }
         };
         self.settle_all(work, call, answered).await
     }
@@ -266,7 +271,16 @@ impl Later {
         match self {
             Self::Retry(_) | Self::OutOfTime => "retried",
             Self::Throttled(..) | Self::Paced(_) => "throttled",
-            Self::Unauthorised(_) => "unauthorised",
+            // Both ring the same alarm: the queue holds until somebody has mended something.
+            Self::Unauthorised(_) | Self::Refused(_) => "unauthorised",
+        }
+    }
+
+    /// Whether the destination's other requests would end the same way.
+    pub(crate) const fn stops(&self) -> bool {
+        match self {
+            Self::Throttled(..) | Self::Unauthorised(_) | Self::Refused(_) | Self::Paced(_) => true,
+            Self::Retry(_) | Self::OutOfTime => false,
         }
     }
 
@@ -276,7 +290,7 @@ impl Later {
             Self::Retry(_) => None,
             Self::Throttled(until, _) | Self::Paced(until) => Some(until.since(now).max(Duration::from_secs(1))),
             // Somebody has to mend it; each try costs the vendor and the user.
-            Self::Unauthorised(_) => Some(Duration::from_mins(5)),
+            Self::Unauthorised(_) | Self::Refused(_) => Some(Duration::from_mins(5)),
             Self::OutOfTime => Some(Duration::ZERO),
         }
     }

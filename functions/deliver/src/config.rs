@@ -6,6 +6,7 @@ use shared::{
     aws::Aws,
     config::{ConfigError, Environment, Reader},
     destination::{self, Destination},
+    http::Reach,
     lane::Lanes,
     state,
     telemetry::Emit,
@@ -22,6 +23,8 @@ pub struct Config {
     pub secret_arn: Option<String>,
     /// How long things may take.
     pub pace: Pace,
+    /// Which addresses it may have.
+    pub reach: Reach,
     /// Its queue's URL.
     pub queue_url: String,
     /// Its queue's count of lanes.
@@ -60,6 +63,8 @@ impl Config {
             longest_wait: Duration::from_secs(reader.number("LONGEST_WAIT_SECONDS", 3_600, 1..=43_200)),
             rate: rate(&mut reader),
         };
+        let private = reader.boolean("ALLOW_PRIVATE_ADDRESSES", false);
+        let reach = if private { Reach::Private } else { Reach::Internet };
         let queue_url = reader.required("QUEUE_URL", "the URL of the destination's queue");
         let ledger_table = reader.required("LEDGER_TABLE", "the name of the ledger's table");
         let state = state::Settings::read(&mut reader);
@@ -67,7 +72,7 @@ impl Config {
         reader.finish()?;
         match (destination, lanes) {
             (Some(destination), Some(lanes)) => {
-                Ok(Self { destination, secret_arn, pace, queue_url, lanes, ledger_table, state })
+                Ok(Self { destination, secret_arn, pace, reach, queue_url, lanes, ledger_table, state })
             }
             // What is missing here was reported above.
             _ => Err(ConfigError(Vec::new())),

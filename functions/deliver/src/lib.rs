@@ -300,9 +300,7 @@ impl<W: World> Deliver<W> {
         let mut ends = Vec::new();
         while let Some((call, answered)) = running.next().await {
             // A destination that asks to wait, or refuses the credentials, need not be asked again.
-            let stop = answered
-                .iter()
-                .any(|end| matches!(end, End::Later(Later::Throttled(..) | Later::Unauthorised(_) | Later::Paced(_))));
+            let stop = answered.iter().any(|end| matches!(end, End::Later(later) if later.stops()));
             ends.extend(call.jobs.iter().copied().zip(answered));
             if stop {
                 calls = [].iter();
@@ -322,11 +320,16 @@ impl<W: World> Deliver<W> {
     /// Nothing more is sent: every lane that is not done waits for the same reason.
     fn block_for(&self, work: &mut Work, messages: &[Message], later: &Later, waits: &mut HashMap<String, Duration>) {
         let open = work.lanes.values().any(|lane| !lane.blocked);
-        if let (true, Later::Unauthorised(reason)) = (open, later) {
+        let paused = match later {
+            Later::Unauthorised(reason) => Some((reason, "the destination does not accept the credentials")),
+            Later::Refused(reason) => Some((reason, "the destination's address may not be called")),
+            _ => None,
+        };
+        if let (true, Some((reason, what))) = (open, paused) {
             tracing::error!(
                 destination = self.destination.name(),
                 reason,
-                "the destination does not accept the credentials: its queue holds until they are mended, and nothing is lost"
+                "{what}: its queue holds until that is mended, and nothing is lost"
             );
         }
         for message in work.unfinished_messages() {

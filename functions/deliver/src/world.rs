@@ -46,7 +46,7 @@ impl Live {
             ledger: LedgerTable::new(aws.dynamodb(), &config.ledger_table),
             queue: FifoQueue::new(aws.sqs(), &config.queue_url),
             secrets: SecretStore::new(aws.secrets()),
-            http: VendorHttp::new(timeouts).map_err(|error| ConfigError::of("CONNECTOR", error))?,
+            http: VendorHttp::new(timeouts, config.reach).map_err(|error| ConfigError::of("CONNECTOR", error))?,
         })
     }
 }

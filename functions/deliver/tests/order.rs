@@ -37,7 +37,7 @@ struct Vendor {
 impl Http for Vendor {
     async fn call(&self, request: &HttpRequest) -> Result<HttpResponse, HttpError> {
         tokio::task::yield_now().await;
-        let dropped = || HttpError { host: "vendor".into(), reason: "connection closed".into(), permanent: false };
+        let dropped = || HttpError::NoAnswer { host: "vendor".into(), reason: "connection closed".into() };
         let mood = self.moods.lock().unwrap().pop_front().unwrap_or(Mood::Fine);
         match mood {
             Mood::Refuses => return Ok(HttpResponse { status: 500, ..HttpResponse::default() }),

@@ -38,13 +38,14 @@ variable "sources" {
 variable "destinations" {
   description = "Where data is used."
   type = map(object({
-    connector           = string
-    settings            = optional(map(string))
-    secret_arn          = optional(string)
-    secret_kms_key_arn  = optional(string)
-    maximum_concurrency = optional(number)
-    lanes               = optional(number)
-    rate_limit          = optional(object({ requests = number, seconds = number }))
+    connector               = string
+    settings                = optional(map(string))
+    secret_arn              = optional(string)
+    secret_kms_key_arn      = optional(string)
+    maximum_concurrency     = optional(number)
+    lanes                   = optional(number)
+    rate_limit              = optional(object({ requests = number, seconds = number }))
+    allow_private_addresses = optional(bool)
   }))
 }
 

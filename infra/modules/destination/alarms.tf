@@ -40,7 +40,7 @@ locals {
       evaluation_periods = 1
     }
     unauthorised = {
-      description        = "${var.name} does not accept the credentials. Its queue holds and nothing is lost: put a valid secret into Secrets Manager; it is read again within five minutes."
+      description        = "${var.name} does not accept the credentials, or has an address that may not be called: the log of deliver says which. Its queue holds and nothing is lost: put a valid secret into Secrets Manager, or correct the address; it is tried again within five minutes."
       namespace          = "Freshet"
       metric             = "Unauthorised"
       dimensions         = local.deliver_dimensions

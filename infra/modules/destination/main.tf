@@ -3,16 +3,17 @@ locals {
   timeout_seconds = 60
 
   environment = {
-    DESTINATION            = var.name
-    CONNECTOR              = var.connector
-    SETTINGS               = jsonencode(var.settings)
-    QUEUE_URL              = aws_sqs_queue.this.url
-    QUEUE_LANES            = tostring(var.lanes)
-    SECRET_ARN             = var.secret_arn
-    MAXIMUM_CONCURRENCY    = tostring(var.maximum_concurrency)
-    RATE_LIMIT             = var.rate_limit == null ? null : jsonencode(var.rate_limit)
-    VENDOR_TIMEOUT_SECONDS = "30"
-    LONGEST_WAIT_SECONDS   = "3600"
+    DESTINATION             = var.name
+    CONNECTOR               = var.connector
+    SETTINGS                = jsonencode(var.settings)
+    QUEUE_URL               = aws_sqs_queue.this.url
+    QUEUE_LANES             = tostring(var.lanes)
+    SECRET_ARN              = var.secret_arn
+    MAXIMUM_CONCURRENCY     = tostring(var.maximum_concurrency)
+    RATE_LIMIT              = var.rate_limit == null ? null : jsonencode(var.rate_limit)
+    ALLOW_PRIVATE_ADDRESSES = tostring(var.allow_private_addresses)
+    VENDOR_TIMEOUT_SECONDS  = "30"
+    LONGEST_WAIT_SECONDS    = "3600"
   }
 
   statements = [

@@ -43,6 +43,11 @@ variable "rate_limit" {
   type        = object({ requests = number, seconds = number })
 }
 
+variable "allow_private_addresses" {
+  description = "Whether its address may be in a private network."
+  type        = bool
+}
+
 variable "environment" {
   description = "What every function's environment has."
   type        = map(string)

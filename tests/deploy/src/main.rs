@@ -167,6 +167,8 @@ fn overriding(
                 "settings": settings,
                 "secret_arn": secrets[name],
                 "maximum_concurrency": destination.maximum_concurrency,
+                // The simulators are on this machine.
+                "allow_private_addresses": true,
             }),
         );
     }

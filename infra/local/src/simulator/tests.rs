@@ -6,7 +6,7 @@ use shared::{
     delivery::{Delivery, Outcome, Removes, Step, Told},
     destination::{Answered, Destination, Operation, Parcel, connector, unanswered},
     event::Op,
-    http::{Timeouts, VendorHttp},
+    http::{Reach, Timeouts, VendorHttp},
     key::Key,
     ports::{Http as _, HttpRequest, HttpResponse},
     position::Position,
@@ -74,7 +74,7 @@ fn delivery(number: u32, fields: &str) -> Delivery {
 }
 
 async fn call(request: &HttpRequest) -> Result<HttpResponse, shared::ports::HttpError> {
-    VendorHttp::new(Timeouts::default()).unwrap().call(request).await
+    VendorHttp::new(Timeouts::default(), Reach::Private).unwrap().call(request).await
 }
 
 async fn send(operation: Operation<'_>, secret: &str, parcels: &[Parcel<'_>]) -> Vec<Answered> {

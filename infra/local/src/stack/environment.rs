@@ -114,6 +114,8 @@ impl Environments {
                 ("SETTINGS", settings.to_string()),
                 ("QUEUE_URL", url.to_owned()),
                 ("QUEUE_LANES", variables.lanes().to_string()),
+                // The vendors are on this machine.
+                ("ALLOW_PRIVATE_ADDRESSES", "true".to_owned()),
                 ("VENDOR_TIMEOUT_SECONDS", VENDOR_TIMEOUT.as_secs().to_string()),
                 // Nobody watches a demo for an hour.
                 ("LONGEST_WAIT_SECONDS", "15".to_owned()),

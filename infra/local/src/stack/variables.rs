@@ -122,6 +122,9 @@ pub struct DestinationVariables {
     pub lanes: Option<hcl::Number>,
     /// At most so many requests in so many seconds.
     pub rate_limit: Option<RateLimitVariables>,
+    /// Whether its address may be in a private network. The local stack lets it.
+    #[serde(default)]
+    pub allow_private_addresses: bool,
 }
 
 /// A limit of requests.
@@ -499,7 +502,10 @@ tags                     = { team = "data" }
 backbone                 = { retention_hours = 48, on_demand = true }
 "#;
         let good = GOOD
-            .replace("{ connector", "{ lanes = 1, rate_limit = { requests = 100, seconds = 10 }, connector")
+            .replace(
+                "{ connector",
+                "{ lanes = 1, allow_private_addresses = true, rate_limit = { requests = 100, seconds = 10 }, connector",
+            )
             .replace("key =", r#"epoch = 2, filter = ["{\"data\":{\"page\":[\"/\"]}}"], kms_key_arn = "k", key ="#);
         let variables = Variables::parse("a.tfvars", &format!("{good}{more}")).unwrap();
         assert_eq!(variables.destinations["hook"].lanes(), 1);

@@ -1,10 +1,15 @@
 //! HTTP to vendors.
 
-use std::{sync::Arc, time::Duration};
+mod address;
+mod reach;
+
+use std::{error::Error, iter, sync::Arc, time::Duration};
 
 use reqwest::{Client, Method, Url, header::HeaderMap, redirect};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 
+pub use self::reach::{Names, Reach, SystemNames};
+use self::reach::{Refusal, Resolver};
 use crate::ports::{Http, HttpError, HttpRequest, HttpResponse};
 
 /// How much of an answer's body is read; the rest is dropped with its connection.
@@ -31,15 +36,24 @@ impl Default for Timeouts {
 #[error("the HTTP client cannot be made: {0}")]
 pub struct ClientError(String);
 
-/// Calls vendors: TLS with built-in roots, no redirects, no proxy from the environment, bounded in time and size.
+/// Calls vendors: TLS with built-in roots, no redirects, no proxy from the environment, no address that the deployment
+/// does not let be called, bounded in time and size.
 ///
 /// Neither headers nor bodies are ever logged; errors do not contain the URL, which may hold a secret.
 #[derive(Clone, Debug)]
-pub struct VendorHttp(Client);
+pub struct VendorHttp {
+    client: Client,
+    reach: Reach,
+}
 
 impl VendorHttp {
     /// A client with its own pool of connections: make one and keep it.
-    pub fn new(timeouts: Timeouts) -> Result<Self, ClientError> {
+    pub fn new(timeouts: Timeouts, reach: Reach) -> Result<Self, ClientError> {
+        Self::with_names(timeouts, reach, SystemNames)
+    }
+
+    /// The same, with another resolver than the system's.
+    pub fn with_names(timeouts: Timeouts, reach: Reach, names: impl Names) -> Result<Self, ClientError> {
         let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
@@ -48,36 +62,33 @@ impl VendorHttp {
             .with_no_client_auth();
         let client = Client::builder()
             .tls_backend_preconfigured(tls)
+            .dns_resolver(Resolver { reach, names: Arc::new(names) })
+            // A redirect could lead anywhere, and take the secret along.
             .redirect(redirect::Policy::none())
             .no_proxy()
             .connect_timeout(timeouts.connect)
             .timeout(timeouts.whole)
             .user_agent(concat!("freshet/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| ClientError(cause(error)))?;
-        Ok(Self(client))
+            .map_err(|error| ClientError(innermost(&error.without_url()).to_string()))?;
+        Ok(Self { client, reach })
     }
 }
 
 impl Http for VendorHttp {
     async fn call(&self, request: &HttpRequest) -> Result<HttpResponse, HttpError> {
-        let malformed = |host: &str, reason: String| HttpError { host: host.to_owned(), reason, permanent: true };
-        let url = Url::parse(&request.url).map_err(|error| malformed("the vendor", error.to_string()))?;
+        let unsendable = |host: &str, reason: String| HttpError::Unsendable { host: host.to_owned(), reason };
+        let url = Url::parse(&request.url).map_err(|error| unsendable("the vendor", error.to_string()))?;
         let host = url.host_str().unwrap_or("the vendor").to_owned();
+        self.reach
+            .check(&url)
+            .map_err(|refusal| HttpError::Refused { host: host.clone(), reason: refusal.to_string() })?;
         let method = Method::from_bytes(request.method.as_bytes())
-            .map_err(|_| malformed(&host, format!("{:?} is no HTTP method", request.method)))?;
-        let outgoing = self.0.request(method, url).headers(headers(request, &host)?).body(request.body.clone());
+            .map_err(|_| unsendable(&host, format!("{:?} is no HTTP method", request.method)))?;
+        let headers = headers(request).map_err(|reason| unsendable(&host, reason))?;
+        let outgoing = self.client.request(method, url).headers(headers).body(request.body.clone());
 
-        let broken = |error: reqwest::Error| HttpError {
-            host: host.clone(),
-            permanent: error.is_builder(),
-            reason: match (error.is_timeout(), error.is_connect()) {
-                (true, true) => "no connection in time".to_owned(),
-                (true, false) => "no whole answer in time".to_owned(),
-                (false, _) => cause(error),
-            },
-        };
-        let mut answer = outgoing.send().await.map_err(broken)?;
+        let mut answer = outgoing.send().await.map_err(|error| broken(&host, error, "no whole answer in time"))?;
         let status = answer.status().as_u16();
         let headers = answer
             .headers()
@@ -85,7 +96,7 @@ impl Http for VendorHttp {
             .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect();
         let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(broken)? {
+        while let Some(chunk) = answer.chunk().await.map_err(|error| broken(&host, error, "no whole answer in time"))? {
             let room = MAX_BODY_BYTES - body.len();
             body.extend_from_slice(&chunk[..chunk.len().min(room)]);
             if chunk.len() >= room {
@@ -96,15 +107,27 @@ impl Http for VendorHttp {
     }
 }
 
-fn headers(request: &HttpRequest, host: &str) -> Result<HeaderMap, HttpError> {
+/// What a call that came to no answer means; `late` is said of a timeout behind the connection's.
+fn broken(host: &str, error: reqwest::Error, late: &str) -> HttpError {
+    let host = host.to_owned();
+    let error = error.without_url();
+    if let Some(refusal) = causes(&error).find_map(|cause| cause.downcast_ref::<Refusal>()) {
+        return HttpError::Refused { host, reason: refusal.to_string() };
+    }
+    let reason = match (error.is_timeout(), error.is_connect()) {
+        (true, true) => "no connection in time".to_owned(),
+        (true, false) => late.to_owned(),
+        (false, _) => innermost(&error).to_string(),
+    };
+    if error.is_builder() { HttpError::Unsendable { host, reason } } else { HttpError::NoAnswer { host, reason } }
+}
+
+/// The headers of a request, or why they cannot be sent.
+fn headers(request: &HttpRequest) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::with_capacity(request.headers.len());
     for (name, value) in &request.headers {
         // The value is left out of the message: it may be the secret.
-        let unsendable = || HttpError {
-            host: host.to_owned(),
-            reason: format!("the header {name:?} has characters that no header can carry"),
-            permanent: true,
-        };
+        let unsendable = || format!("the header {name:?} has characters that no header can carry");
         let name = http::HeaderName::from_bytes(name.as_bytes()).map_err(|_| unsendable())?;
         let mut value = http::HeaderValue::from_str(value).map_err(|_| unsendable())?;
         value.set_sensitive(true);
@@ -113,18 +136,20 @@ fn headers(request: &HttpRequest, host: &str) -> Result<HeaderMap, HttpError> {
     Ok(headers)
 }
 
-/// The innermost reason, without the URL.
-fn cause(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut innermost: &dyn std::error::Error = &error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
+/// An error, what caused it, what caused that, and so on.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    iter::successors(Some(error), |error| (**error).source())
+}
+
+/// The cause behind all others.
+fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    causes(error).last().unwrap_or(error)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
         net::{TcpListener, TcpStream},
@@ -167,7 +192,7 @@ mod tests {
     }
 
     fn client(whole: Duration) -> VendorHttp {
-        VendorHttp::new(Timeouts { whole, ..Timeouts::default() }).unwrap()
+        VendorHttp::new(Timeouts { whole, ..Timeouts::default() }, Reach::Private).unwrap()
     }
 
     const LONG: Duration = Duration::from_secs(30);
@@ -219,7 +244,7 @@ mod tests {
     async fn a_closed_connection_is_no_answer() {
         let (url, served) = server(|stream| async move { drop(stream) }).await;
         let error = client(LONG).call(&post(&url)).await.unwrap_err();
-        assert_eq!((error.host.as_str(), error.permanent), ("127.0.0.1", false));
+        assert!(matches!(&error, HttpError::NoAnswer { host, .. } if host == "127.0.0.1"), "{error:?}");
         assert!(!error.to_string().contains("hidden"), "{error}");
         served.await.unwrap();
     }
@@ -230,7 +255,8 @@ mod tests {
             stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf").await.unwrap();
         })
         .await;
-        assert!(!client(LONG).call(&post(&url)).await.unwrap_err().permanent);
+        let error = client(LONG).call(&post(&url)).await.unwrap_err();
+        assert!(matches!(error, HttpError::NoAnswer { .. }), "{error:?}");
         served.await.unwrap();
     }
 
@@ -243,9 +269,89 @@ mod tests {
         })
         .await;
         let error = client(Duration::from_millis(50)).call(&post(&url)).await.unwrap_err();
-        assert_eq!(error.reason, "no whole answer in time");
+        assert_eq!(error.to_string(), "no answer from 127.0.0.1: no whole answer in time");
         closed.send(()).unwrap();
         served.await.unwrap();
+    }
+
+    /// These names, and no others.
+    struct Known(&'static [(&'static str, &'static str)]);
+
+    impl Names for Known {
+        async fn addresses(&self, name: &str) -> std::io::Result<Vec<IpAddr>> {
+            let found = self.0.iter().filter(|(known, _)| *known == name);
+            Ok(found.map(|(_, address)| address.parse().unwrap()).collect())
+        }
+    }
+
+    #[tokio::test]
+    async fn only_what_the_deployment_lets_be_called_is() {
+        const NAMES: Known = Known(&[
+            ("metadata.example", "169.254.169.254"),
+            ("mapped.example", "::ffff:169.254.169.254"),
+            ("inside.example", "10.0.0.1"),
+            ("inside.example", "fd00::1"),
+            ("rebound.example", "127.0.0.1"),
+            ("localhost", "127.0.0.1"),
+            ("multicast.example", "224.0.0.1"),
+        ]);
+        // Port 1 of this machine: nobody listens there, so a call that is let through gets no answer.
+        for (url, reach, refused) in [
+            ("https://metadata.example/", Reach::Internet, "it has the address 169.254.169.254, link-local (RFC 3927)"),
+            ("https://mapped.example/", Reach::Internet, "it has the address ::ffff:169.254.169.254, link-local"),
+            ("https://169.254.169.254/latest/meta-data/", Reach::Internet, "it is link-local (RFC 3927)"),
+            ("https://2852039166/", Reach::Internet, "it is link-local (RFC 3927)"),
+            ("https://0xa9.0xfe.43518/", Reach::Internet, "it is link-local (RFC 3927)"),
+            ("https://[::ffff:a9fe:a9fe]/", Reach::Internet, "it is link-local (RFC 3927)"),
+            ("https://[fd00:ec2::254]/", Reach::Internet, "it is a private network"),
+            ("https://inside.example/", Reach::Internet, "allow_private_addresses"),
+            ("https://127.0.0.1:1/", Reach::Internet, "this machine itself"),
+            ("http://127.0.0.1:1/", Reach::Internet, "this machine itself"),
+            ("http://[::1]:1/", Reach::Internet, "this machine itself"),
+            ("http://localhost:1/", Reach::Internet, "this machine itself"),
+            ("https://rebound.example:1/", Reach::Internet, "it has the address 127.0.0.1, this machine itself"),
+            ("https://rebound.example:1/", Reach::Private, "it has the address 127.0.0.1, this machine itself"),
+            ("https://0.0.0.0:1/", Reach::Private, "\"this network\""),
+            ("https://multicast.example/", Reach::Private, "it has the address 224.0.0.1, multicast"),
+            ("http://10.0.0.1/", Reach::Private, "begins with http; set it to https"),
+            ("http://inside.example/", Reach::Private, "begins with http; set it to https"),
+            ("ftp://127.0.0.1/", Reach::Private, "begins with ftp; set it to https"),
+        ] {
+            let http = VendorHttp::with_names(Timeouts::default(), reach, NAMES).unwrap();
+            let error = http.call(&post(url)).await.unwrap_err();
+            println!("{url} with {reach:?}: {error}");
+            assert!(
+                matches!(&error, HttpError::Refused { reason, .. } if reason.contains(refused)),
+                "{url}: {error:?}"
+            );
+        }
+        for url in ["http://127.0.0.1:1/", "http://localhost:1/", "https://127.0.0.1:1/"] {
+            let http = VendorHttp::with_names(Timeouts::default(), Reach::Private, NAMES).unwrap();
+            let error = http.call(&post(url)).await.unwrap_err();
+            assert!(matches!(error, HttpError::NoAnswer { .. }), "{url}: {error:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn of_a_names_addresses_those_that_may_be_called_are() {
+        use reqwest::dns::Resolve as _;
+
+        const NAMES: Known =
+            Known(&[("mixed.example", "10.0.0.1"), ("mixed.example", "8.8.8.8"), ("mixed.example", "127.0.0.1")]);
+        for (reach, expected) in
+            [(Reach::Internet, &["8.8.8.8:0"][..]), (Reach::Private, &["10.0.0.1:0", "8.8.8.8:0"][..])]
+        {
+            let resolver = Resolver { reach, names: Arc::new(NAMES) };
+            let admitted = resolver.resolve("mixed.example".parse().unwrap()).await.unwrap();
+            assert_eq!(admitted.map(|address| address.to_string()).collect::<Vec<_>>(), expected, "{reach:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_without_addresses_gets_no_answer() {
+        let http = VendorHttp::with_names(Timeouts::default(), Reach::Internet, Known(&[])).unwrap();
+        let error = http.call(&post("https://gone.example/")).await.unwrap_err();
+        assert!(matches!(error, HttpError::NoAnswer { .. }), "{error:?}");
     }
 
     #[tokio::test]
@@ -254,18 +360,18 @@ mod tests {
         let url = format!("http://{}/", listener.local_addr().unwrap());
         drop(listener);
         let error = client(LONG).call(&post(&url)).await.unwrap_err();
-        assert!(error.reason.contains("refused"), "{error}");
-        assert!(!error.permanent);
+        assert!(matches!(&error, HttpError::NoAnswer { reason, .. } if reason.contains("refused")), "{error:?}");
     }
 
     #[tokio::test]
-    async fn what_can_never_be_sent_is_permanent_and_keeps_the_secret() {
+    async fn what_can_never_be_sent_says_so_and_keeps_the_secret() {
         let client = client(LONG);
-        assert!(client.call(&post("no address")).await.unwrap_err().permanent);
+        let error = client.call(&post("no address")).await.unwrap_err();
+        assert!(matches!(error, HttpError::Unsendable { .. }), "{error:?}");
         let mut request = post("https://example.com/");
         request.headers[0].1 = "Bearer hid\nden".into();
         let error = client.call(&request).await.unwrap_err();
-        assert!(error.permanent);
+        assert!(matches!(error, HttpError::Unsendable { .. }), "{error:?}");
         assert!(!error.to_string().contains("hid\nden") && !error.to_string().contains("hid\\nden"), "{error}");
     }
 
