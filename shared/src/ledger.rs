@@ -13,6 +13,10 @@ use crate::{
 /// it again is kept.
 pub const APPEND_MEMORY: std::time::Duration = std::time::Duration::from_hours(45 * 24);
 
+/// How long a delivery's [`Progress`] is remembered: as long as a message can wait in its queue (SQS's quotas, "Message
+/// retention").
+pub const PROGRESS_MEMORY: std::time::Duration = std::time::Duration::from_hours(14 * 24);
+
 /// How many outcomes an entry remembers.
 pub const MAX_PAST: usize = 10;
 
@@ -29,6 +33,11 @@ impl LedgerKey {
     /// The entry of one append.
     pub fn of_append(delivery: &Delivery) -> Self {
         Self::bounded(&format!("{}#sent#", delivery.pipeline), &delivery.id)
+    }
+
+    /// The entry of a delivery's [`Progress`].
+    pub fn of_progress(delivery: &Delivery) -> Self {
+        Self::bounded(&format!("{}#progress#", delivery.pipeline), &delivery.id)
     }
 
     /// A key of DynamoDB ends at 2,048 bytes; a longer text is replaced by its digest.
@@ -64,6 +73,37 @@ pub struct Entry {
     pub past: Vec<Past>,
     /// When the entry may be forgotten; rows never are.
     pub expires_at: Option<Timestamp>,
+    /// For an entry of [`LedgerKey::of_progress`], and for no other.
+    pub progress: Option<Progress>,
+}
+
+/// How far a delivery has come while its message still comes again: written where a vendor does the work in jobs, of
+/// which some end before others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Progress {
+    /// A job has it.
+    Pending(Pending),
+    /// It is a failure. What its message brings again has ended; a redrive comes in another one.
+    Failed {
+        /// The message's id.
+        message: String,
+    },
+}
+
+/// A delivery in a job of the vendor's, which does the work later.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// The vendor's id of the job.
+    pub job: String,
+    /// The delivery's place in the request that became the job, from 0.
+    pub place: usize,
+    /// How many deliveries the request had.
+    pub of: usize,
+    /// When the request was answered.
+    pub since: Timestamp,
+    /// How many jobs had the delivery before and came to nothing.
+    pub lost: u32,
 }
 
 /// One line of a row's timeline.
@@ -165,7 +205,8 @@ impl Entry {
             PastOutcome::Removed => (Some(delivery.digest()), known(), created),
             PastOutcome::Unchanged | PastOutcome::Kept => (held(), known(), created),
         };
-        Self { order: delivery.order(), recorded_at: now, digest, destination_key, created, past, expires_at: None }
+        let order = delivery.order();
+        Self { order, recorded_at: now, digest, destination_key, created, past, expires_at: None, progress: None }
     }
 
     /// The entry of an append that was delivered.
@@ -178,7 +219,14 @@ impl Entry {
             created: None,
             past: Vec::new(),
             expires_at: Some(now + APPEND_MEMORY),
+            progress: None,
         }
+    }
+
+    /// The entry of a delivery's progress.
+    pub fn of_progress(delivery: &Delivery, progress: Progress, now: Timestamp) -> Self {
+        let expires_at = Some(now + PROGRESS_MEMORY);
+        Self { expires_at, progress: Some(progress), ..Self::of_append(delivery, now) }
     }
 }
 
@@ -333,5 +381,6 @@ mod tests {
         assert!(LedgerKey::of_row(&long).as_str().len() < 100);
         assert_eq!(LedgerKey::of_row(&delivery(1, Step::Apply, "")).as_str(), r#"p#{"id":"c-1"}"#);
         assert_eq!(LedgerKey::of_append(&delivery(1, Step::Apply, "")).as_str(), "p#sent#p/customers/1/1");
+        assert_eq!(LedgerKey::of_progress(&delivery(1, Step::Apply, "")).as_str(), "p#progress#p/customers/1/1");
     }
 }

@@ -49,6 +49,9 @@ pub trait Ledger: Sync {
     /// Writes an entry, unless one that is as new or newer stands there by now.
     fn write(&self, key: &LedgerKey, entry: &Entry) -> impl Future<Output = Result<Written, PortError>> + Send;
 
+    /// Writes an entry of [`LedgerKey::of_progress`], whatever stands there: the newest job is the one to ask after.
+    fn keep_progress(&self, key: &LedgerKey, entry: &Entry) -> impl Future<Output = Result<(), PortError>> + Send;
+
     /// Counts an attempt that has begun, and answers how many have now begun without ending. What is never ended
     /// crashed the function.
     fn begin_attempt(&self, delivery_id: &str) -> impl Future<Output = Result<u32, PortError>> + Send;

@@ -104,6 +104,11 @@ impl Ledger for LedgerTable {
         }
     }
 
+    async fn keep_progress(&self, key: &LedgerKey, entry: &Entry) -> Result<(), PortError> {
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(item(key, entry)));
+        put.send().await.map(drop).map_err(|error| failed("dynamodb:PutItem", &error))
+    }
+
     async fn begin_attempt(&self, delivery_id: &str) -> Result<u32, PortError> {
         const OPERATION: &str = "dynamodb:UpdateItem";
         let forget = (SystemClock.now() + crate::ledger::APPEND_MEMORY).seconds();
@@ -144,6 +149,7 @@ fn item(key: &LedgerKey, entry: &Entry) -> HashMap<String, AttributeValue> {
     text("digest", entry.digest.clone());
     text("destination_key", entry.destination_key.clone());
     text("past", (!entry.past.is_empty()).then(|| serde_json::to_string(&entry.past).unwrap_or_default()));
+    text("progress", entry.progress.as_ref().map(|progress| serde_json::to_string(progress).unwrap_or_default()));
     if let Some(created) = entry.created {
         item.insert("created".to_owned(), AttributeValue::Bool(created));
     }
@@ -156,6 +162,7 @@ fn item(key: &LedgerKey, entry: &Entry) -> HashMap<String, AttributeValue> {
 fn entry(item: &HashMap<String, AttributeValue>) -> Option<Entry> {
     let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
     let past = text("past").map_or_else(|| Ok(Vec::new()), |past| serde_json::from_str(past)).ok()?;
+    let progress = text("progress").map(|progress| serde_json::from_str(progress)).transpose().ok()?;
     Some(Entry {
         order: Order { epoch: number(item, "epoch")?, position: Position::from_sortable(text("position")?).ok()? },
         recorded_at: Timestamp::from_millis(number(item, "recorded_at")?),
@@ -163,6 +170,7 @@ fn entry(item: &HashMap<String, AttributeValue>) -> Option<Entry> {
         destination_key: text("destination_key").cloned(),
         created: item.get("created").and_then(|value| value.as_bool().ok()).copied(),
         past,
+        progress,
         expires_at: number::<i64>(item, "expires_at").map(|seconds| Timestamp::from_millis(seconds * 1_000)),
     })
 }

@@ -17,7 +17,7 @@ use shared::{
     failure::{Failure, Payload, Stage, Standing},
     key::Key,
     lane::Lanes,
-    ledger::{Entry, LedgerKey, Past, PastOutcome, Written},
+    ledger::{Entry, LedgerKey, Past, PastOutcome, Pending, Progress, Written},
     ports::{Failures as _, LaneCounts, Ledger, Objects as _, Pipelines as _},
     position::Position,
     testing::{MemoryLaneCounts, MemoryLedger},
@@ -62,6 +62,7 @@ fn entry(epoch: u64, position: &str) -> Entry {
         created: Some(true),
         past: vec![past],
         expires_at: Some(Timestamp::from_millis(1_800_000_000_000)),
+        progress: None,
     }
 }
 
@@ -98,6 +99,16 @@ async fn a_ledger_only_moves_forward(ledger: &impl Ledger) {
     let held = ledger.read(&asked).await.unwrap();
     assert_eq!(held.len(), 150);
     assert!(held.values().all(|held| *held == entry(1, "7")));
+    // A delivery's progress is the last that was written.
+    let row = key(2);
+    let since = Timestamp::from_millis(1_700_000_000_000);
+    let pending = |job: &str| Progress::Pending(Pending { job: job.to_owned(), place: 3, of: 9, since, lost: 1 });
+    let failed = Progress::Failed { message: "m-1".to_owned() };
+    for (position, progress) in [("8", pending("1")), ("8", pending("2")), ("7", pending("3")), ("7", failed)] {
+        let entry = Entry { progress: Some(progress), ..entry(1, position) };
+        ledger.keep_progress(&row, &entry).await.unwrap();
+        assert_eq!(ledger.read(std::slice::from_ref(&row)).await.unwrap().get(&row), Some(&entry));
+    }
     // Attempts are counted until one ends.
     assert_eq!(ledger.begin_attempt("p/s/1/1").await.unwrap(), 1);
     assert_eq!(ledger.begin_attempt("p/s/1/1").await.unwrap(), 2);
