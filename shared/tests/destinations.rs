@@ -6,10 +6,12 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use shared::{
     delivery::{Delivery, Outcome, Removes, Step, Told},
     destination::{
-        self, Answered, Case, CaseDelivery, CaseOutcome, CaseRequest, Check, Connector, Kind, Operation, Parcel, Scalar,
+        self, Answered, Case, CaseDelivery, CaseJob, CaseOutcome, CaseRequest, CaseResponse, Check, Connector, Kind,
+        Operation, Parcel, Placed, Reading, Scalar,
     },
     key::Key,
-    ports::HttpResponse,
+    ledger::Pending,
+    ports::{HttpRequest, HttpResponse},
     position::Position,
     time::Timestamp,
     value::{Object, Value},
@@ -54,17 +56,13 @@ fn run(connector: &'static Connector, case: &Case) -> Result<(), String> {
         let declared = connector.action(&case.action).and_then(|action| action.request(case.step));
         request(&operation, &parcels, case, expected, declared.map_or(0, |request| request.bytes), now)?;
     }
-    let outcomes: Vec<_> = match &case.response {
-        Some(response) => {
-            let response = HttpResponse {
-                status: response.status,
-                headers: response.headers.clone().into_iter().collect(),
-                body: response.body.clone().into_bytes(),
-            };
-            operation.read(&parcels, &response, now).into_iter().map(of_answer).collect()
-        }
-        None if case.outcomes.is_empty() && case.request.is_some() => return Ok(()),
-        None => parcels.iter().map(|parcel| of_check(operation.check(parcel))).collect(),
+    let outcomes: Vec<_> = match (&case.job, &case.response) {
+        (Some(job), None) => asked_after(&operation, &parcels, case, job, now)?.into_iter().map(of_answer).collect(),
+        (Some(_), Some(_)) => return Err("a request's answer and its job's are two tests".to_owned()),
+        (None, _) if !case.polls.is_empty() => return Err("polls are of a job, which the test has to name".to_owned()),
+        (None, Some(response)) => operation.read(&parcels, &answer(response), now).into_iter().map(of_answer).collect(),
+        (None, None) if case.outcomes.is_empty() && case.request.is_some() => return Ok(()),
+        (None, None) => parcels.iter().map(|parcel| of_check(operation.check(parcel))).collect(),
     };
     if outcomes.len() != case.outcomes.len() || outcomes.is_empty() {
         return Err(format!("{} outcomes expected, and these came: {outcomes:?}", case.outcomes.len()));
@@ -73,6 +71,41 @@ fn run(connector: &'static Connector, case: &Case) -> Result<(), String> {
         compare(got, expected).map_err(|problem| format!("outcome {index}: {problem}"))?;
     }
     Ok(())
+}
+
+fn answer(response: &CaseResponse) -> HttpResponse {
+    HttpResponse {
+        status: response.status,
+        headers: response.headers.clone().into_iter().collect(),
+        body: response.body.clone().into_bytes(),
+    }
+}
+
+/// Asks after the job as the test has it: only the last answer tells what became of the deliveries.
+fn asked_after(
+    operation: &Operation<'_>,
+    parcels: &[Parcel<'_>],
+    case: &Case,
+    job: &CaseJob,
+    now: Timestamp,
+) -> Result<Vec<Answered>, String> {
+    let placed: Vec<_> = parcels.iter().enumerate().map(|(place, parcel)| Placed { parcel: *parcel, place }).collect();
+    let since = Timestamp::from_millis(job.since * 1000);
+    let of = job.of.unwrap_or(parcels.len());
+    let pending = Pending { job: job.id.clone(), place: 0, of, since, lost: 0 };
+    let mut inquiry = operation.inquire(&pending).ok_or("the action has no jobs")?;
+    let mut told = None;
+    for (index, poll) in case.polls.iter().enumerate() {
+        if told.is_some() {
+            return Err(format!("poll {index} is one too many: {told:?} was told before"));
+        }
+        let got = inquiry.request(case.secret.as_deref(), now).map_err(|error| error.to_string())?;
+        if let Some(expected) = &poll.request {
+            same(got, expected)?;
+        }
+        told = inquiry.read(&placed, &answer(&poll.response), now);
+    }
+    told.ok_or_else(|| "one more request has to tell".to_owned())
 }
 
 fn delivery(case: &Case, given: &CaseDelivery) -> Result<Delivery, String> {
@@ -112,21 +145,26 @@ fn request(
         }
     }
     let got = operation.render(parcels, case.secret.as_deref(), now).map_err(|error| error.to_string())?;
-    let got = CaseRequest {
-        method: got.method,
-        url: got.url,
-        headers: got.headers.into_iter().collect(),
-        body: String::from_utf8(got.body).map_err(|error| error.to_string())?,
-    };
+    let length = got.body.len();
     let cap = operation.cap();
     let bytes: usize = parcels.iter().map(|parcel| operation.size_of(parcel)).sum();
     if parcels.len() > cap.count || bytes > cap.bytes {
         return Err(format!("more than a request can hold: {cap:?}"));
     }
     // What the cap leaves of the declared bytes is the envelope's.
-    if bytes + (declared_bytes - cap.bytes) < got.body.len() {
-        return Err(format!("the parcels count as {bytes} bytes and make {}", got.body.len()));
+    if bytes + (declared_bytes - cap.bytes) < length {
+        return Err(format!("the parcels count as {bytes} bytes and make {length}"));
     }
+    same(got, expected)
+}
+
+fn same(got: HttpRequest, expected: &CaseRequest) -> Result<(), String> {
+    let got = CaseRequest {
+        method: got.method,
+        url: got.url,
+        headers: got.headers.into_iter().collect(),
+        body: String::from_utf8(got.body).map_err(|error| error.to_string())?,
+    };
     if format!("{got:?}") == format!("{expected:?}") {
         Ok(())
     } else {
@@ -139,6 +177,10 @@ fn of_answer(answered: Answered) -> CaseOutcome {
         Answered::Split => (Kind::Split, None),
         Answered::SendAlone => (Kind::SendAlone, None),
         Answered::SendAgain => (Kind::SendAgain, None),
+        Answered::Taken(job) => (Kind::Taken, Some(job)),
+        Answered::Waits => (Kind::Waits, None),
+        Answered::Undone { reason, certain: false } => (Kind::Lost, Some(reason)),
+        Answered::Undone { reason, certain: true } => (Kind::Undone, Some(reason)),
         Answered::Ended(Outcome::Delivered(Told { destination_key, created })) => {
             return CaseOutcome { is: Kind::Delivered, destination_key, created, until: None, says: None };
         }
@@ -187,6 +229,8 @@ fn compare(got: &CaseOutcome, expected: &CaseOutcome) -> Result<(), String> {
 
 /// Every step of every action that makes a request has a test of the exact request, and at least four tests in all.
 fn covered(connector: &Connector) -> Result<(), Failed> {
+    let asked = |case: &&Case| case.job.is_some() && case.polls.iter().all(|poll| poll.request.is_some());
+    let polled: BTreeSet<_> = connector.tests.iter().filter(asked).map(|case| case.action.as_str()).collect();
     let tested: BTreeSet<_> = connector
         .tests
         .iter()
@@ -194,6 +238,9 @@ fn covered(connector: &Connector) -> Result<(), Failed> {
         .map(|case| (case.action.as_str(), format!("{:?}", case.step)))
         .collect();
     for action in &connector.actions {
+        if matches!(action.request.answer, Reading::Job(_)) && !polled.contains(action.name()) {
+            return Err(format!("{} has no test of how its jobs are asked after", action.name()).into());
+        }
         for step in Step::sent() {
             if action.request(step).is_some() && !tested.contains(&(action.name(), format!("{step:?}"))) {
                 return Err(format!("{} {step:?} has no test of its request", action.name()).into());

@@ -7,7 +7,7 @@ use shared::{
     delivery::{Delivery, Outcome, Step, Told},
     destination::{Answered, Mode, Operation, Parcel, unanswered},
     failure::{Answer, Failure, Payload, Sent, Stage, Standing},
-    ledger::{Entry, LedgerKey, PastOutcome, Written},
+    ledger::{Entry, LedgerKey, PastOutcome, Pending, Progress, Written},
     ports::{Failures as _, Http as _, HttpError, Ledger as _, PortError, Secrets as _},
     state::State as _,
     time::{Clock as _, Timestamp},
@@ -35,6 +35,8 @@ pub enum End {
     SendAlone,
     /// It goes with the next round.
     SendAgain,
+    /// It goes with the next round: the vendor's job that had it came to nothing.
+    Undone(Pending),
     /// It may succeed later.
     Later(Later),
 }
@@ -44,6 +46,8 @@ pub enum End {
 pub enum Later {
     /// Its lane waits, the others go on.
     Retry(String),
+    /// A job of the vendor's has it, since then. Its lane waits, the others go on.
+    Pending(Timestamp),
     /// The destination asks to wait.
     Throttled(Timestamp, String),
     /// The destination does not accept the credentials.
@@ -56,25 +60,57 @@ pub enum Later {
     OutOfTime,
 }
 
+/// A call on its way.
+pub struct Attempt<'a> {
+    pub work: &'a Work,
+    pub call: &'a Call,
+    /// The call's jobs, in their order.
+    pub jobs: Vec<&'a Job>,
+    pub fresh_secret: bool,
+    /// No request begins after it.
+    pub begin_by: Timestamp,
+}
+
+impl Attempt<'_> {
+    /// Every job of the call waits for the same reason.
+    pub fn all(&self, later: &Later) -> Vec<End> {
+        self.jobs.iter().map(|_| End::Later(later.clone())).collect()
+    }
+}
+
 /// So many attempts of one delivery may begin without ending.
 const CRASHES: u32 = 3;
 
 impl<W: World> Deliver<W> {
     /// Makes a call and settles what it can. One end for each of the call's jobs, in their order.
     pub(crate) async fn attempt(&self, work: &Work, call: &Call, fresh_secret: bool, begin_by: Timestamp) -> Vec<End> {
-        if self.world.state().clock().now() >= begin_by {
-            return call.jobs.iter().map(|_| End::Later(Later::OutOfTime)).collect();
-        }
-        if let Err(free) = self.turn(begin_by).await {
-            return call.jobs.iter().map(|_| End::Later(Later::Paced(free))).collect();
+        if let Err(later) = self.begin(begin_by).await {
+            return call.jobs.iter().map(|_| End::Later(later.clone())).collect();
         }
         let jobs: Vec<&Job> = call.jobs.iter().map(|index| &work.jobs[*index]).collect();
-        if let [job] = jobs[..]
-            && job.share == Share::Alone
-        {
-            return vec![self.attempt_marked(work, call, job, fresh_secret).await];
+        let attempt = Attempt { work, call, jobs, fresh_secret, begin_by };
+        if !attempt.jobs.iter().any(|job| job.share == Share::Alone) {
+            return self.make(&attempt).await;
         }
-        self.send(work, call, &jobs, fresh_secret).await
+        let mark = match (&call.asks, &attempt.jobs[..]) {
+            (None, [job]) => job.delivery.id.clone(),
+            (Some(asked), _) => format!("{}/job/{asked}", self.destination.name()),
+            // What is alone shares no request.
+            (None, _) => return self.make(&attempt).await,
+        };
+        self.make_marked(&attempt, &mark).await
+    }
+
+    /// Waits until a request may begin, or says when one may.
+    pub(crate) async fn begin(&self, begin_by: Timestamp) -> Result<(), Later> {
+        if self.world.state().clock().now() >= begin_by {
+            return Err(Later::OutOfTime);
+        }
+        self.turn(begin_by).await.map_err(Later::Paced)
+    }
+
+    async fn make(&self, attempt: &Attempt<'_>) -> Vec<End> {
+        if attempt.call.asks.is_some() { self.ask(attempt).await } else { self.send(attempt).await }
     }
 
     /// Waits for this instance's turn to begin a request; where none comes before `begin_by`, answers when one does.
@@ -92,39 +128,36 @@ impl<W: World> Deliver<W> {
     }
 
     /// A suspect's attempt is marked before it is made: what crashes the function leaves its mark, and is found.
-    async fn attempt_marked(&self, work: &Work, call: &Call, job: &Job, fresh_secret: bool) -> End {
-        let begun = match self.world.ledger().begin_attempt(&job.delivery.id).await {
+    async fn make_marked(&self, attempt: &Attempt<'_>, mark: &str) -> Vec<End> {
+        let begun = match self.world.ledger().begin_attempt(mark).await {
             Ok(begun) => begun,
-            Err(error) => return End::Later(Later::Retry(error.to_string())),
+            Err(error) => return attempt.all(&Later::Retry(error.to_string())),
         };
-        let end = if begun > CRASHES {
+        let ends = if begun > CRASHES {
             let reason = format!(
                 "{CRASHES} attempts to send this delivery began and none ended: sending it seems to crash the \
                  function, which is a defect of Freshet; please report it, then redrive or discard"
             );
-            self.fail(job, reason, None, None).await
+            join_all(attempt.jobs.iter().map(|job| self.fail(job, reason.clone(), None, None))).await
         } else {
-            self.send(work, call, &[job], fresh_secret).await.pop().unwrap_or(End::Later(Later::OutOfTime))
+            self.make(attempt).await
         };
-        match self.world.ledger().end_attempt(&job.delivery.id).await {
-            Ok(()) => end,
+        if let Err(error) = self.world.ledger().end_attempt(mark).await {
             // The mark stays, which is the safe side.
-            Err(error) => {
-                tracing::warn!(delivery = job.delivery.id, "an attempt's mark could not be removed: {error}");
-                end
-            }
+            tracing::warn!(mark, "an attempt's mark could not be removed: {error}");
         }
+        ends
     }
 
-    async fn send(&self, work: &Work, call: &Call, jobs: &[&Job], fresh_secret: bool) -> Vec<End> {
-        let all = |later: Later| jobs.iter().map(|_| End::Later(later.clone())).collect::<Vec<_>>();
+    async fn send(&self, attempt: &Attempt<'_>) -> Vec<End> {
+        let Attempt { work, call, jobs, .. } = attempt;
         let operation = match self.destination.operation(&call.action, call.step) {
             Ok(operation) => operation,
-            Err(reason) => return all(Later::Retry(reason)),
+            Err(reason) => return attempt.all(&Later::Retry(reason)),
         };
-        let secret = match self.secret(fresh_secret).await {
+        let secret = match self.secret(attempt.fresh_secret).await {
             Ok(secret) => secret,
-            Err(error) => return all(Later::Unauthorised(error.to_string())),
+            Err(error) => return attempt.all(&Later::Unauthorised(error.to_string())),
         };
         let parcels: Vec<Parcel<'_>> = jobs.iter().map(|job| parcel(work, job)).collect();
         let request = match operation.render(&parcels, secret.as_deref(), self.world.state().clock().now()) {
@@ -139,7 +172,7 @@ impl<W: World> Deliver<W> {
                 let response = operation.redact(response, secret.as_deref());
                 operation.read(&parcels, &response, self.world.state().clock().now())
             }
-            Err(error @ HttpError::Refused { .. }) => return all(Later::Refused(error.to_string())),
+            Err(error @ HttpError::Refused { .. }) => return attempt.all(&Later::Refused(error.to_string())),
             Err(error @ HttpError::Unsendable { .. }) => {
                 let outcome = Outcome::Rejected { reason: error.to_string(), answer: None };
                 parcels.iter().map(|_| Answered::Ended(outcome.clone())).collect()
@@ -152,18 +185,19 @@ impl<W: World> Deliver<W> {
     }
 
     /// Settles each of a call's jobs, as they were answered in their order.
-    async fn settle_all(&self, work: &Work, call: &Call, answered: Vec<Answered>) -> Vec<End> {
+    pub(crate) async fn settle_all(&self, work: &Work, call: &Call, answered: Vec<Answered>) -> Vec<End> {
         let settled = call.jobs.iter().enumerate().zip(answered);
         let settled = settled.map(|((place, job), answered)| async move {
             match answered {
                 Answered::Split => End::Split(call.half_of(place)),
+                Answered::Taken(id) => self.wait_for_job(&work.jobs[*job], id, place, call.jobs.len()).await,
                 answered => self.settle(work, &work.jobs[*job], answered).await,
             }
         });
         join_all(settled).await
     }
 
-    async fn secret(&self, fresh: bool) -> Result<Option<String>, PortError> {
+    pub(crate) async fn secret(&self, fresh: bool) -> Result<Option<String>, PortError> {
         match &self.secret_arn {
             Some(arn) => self.world.secrets().secret(arn, fresh).await.map(Some),
             None => Ok(None),
@@ -175,6 +209,13 @@ impl<W: World> Deliver<W> {
             // One that is split alone has nobody to be parted from.
             Answered::Split | Answered::SendAlone => End::SendAlone,
             Answered::SendAgain => End::SendAgain,
+            Answered::Waits => {
+                let since = job.pending.as_ref().map(|pending| pending.since);
+                End::Later(Later::Pending(since.unwrap_or_else(|| self.world.state().clock().now())))
+            }
+            Answered::Undone { reason, certain } => self.undone(work, job, reason, certain).await,
+            // One that is taken alone is the first of one.
+            Answered::Taken(id) => self.wait_for_job(job, id, 0, 1).await,
             Answered::Ended(Outcome::Delivered(told)) => {
                 let outcome = match job.delivery.step {
                     Step::Apply | Step::Keep => PastOutcome::Delivered,
@@ -183,9 +224,7 @@ impl<W: World> Deliver<W> {
                 self.record(work, job, outcome, told).await
             }
             Answered::Ended(Outcome::Rejected { reason, answer }) => {
-                let operation = self.destination.operation(&job.delivery.action, job.delivery.step).ok();
-                let request = operation.and_then(|operation| operation.alone(&parcel(work, job)));
-                self.fail(job, reason, request, answer).await
+                self.fail(job, reason, self.sent(work, job), answer).await
             }
             Answered::Ended(Outcome::Retry { reason }) => End::Later(Later::Retry(reason)),
             Answered::Ended(Outcome::Throttled { until, reason }) => End::Later(Later::Throttled(until, reason)),
@@ -231,6 +270,12 @@ impl<W: World> Deliver<W> {
         self.world.state().failures().close(&job.delivery.id, standing, now).await
     }
 
+    /// The request of a delivery, as a failure shows it.
+    pub(crate) fn sent(&self, work: &Work, job: &Job) -> Option<Sent> {
+        let operation = self.destination.operation(&job.delivery.action, job.delivery.step).ok()?;
+        operation.alone(&parcel(work, job))
+    }
+
     /// Keeps a delivery that can never be sent as a failure.
     pub(crate) async fn fail(&self, job: &Job, reason: String, request: Option<Sent>, answer: Option<Answer>) -> End {
         let delivery = &job.delivery;
@@ -258,7 +303,12 @@ impl<W: World> Deliver<W> {
             payload: Payload::of(json.as_deref().unwrap_or(&job.json).as_bytes()),
             at: self.world.state().clock().now(),
         };
-        match self.world.state().failures().keep(vec![failure]).await {
+        if let Err(error) = self.world.state().failures().keep(vec![failure]).await {
+            return End::Later(Later::Retry(error.to_string()));
+        }
+        // Others of its message may still be in jobs: then it comes again with them, and has ended.
+        let progress = Progress::Failed { message: job.message_id.clone() };
+        match self.keep_progress(job, progress).await {
             Ok(()) => End::Failed,
             Err(error) => End::Later(Later::Retry(error.to_string())),
         }
@@ -270,6 +320,7 @@ impl Later {
     pub(crate) const fn counter(&self) -> &'static str {
         match self {
             Self::Retry(_) | Self::OutOfTime => "retried",
+            Self::Pending(_) => "pending",
             Self::Throttled(..) | Self::Paced(_) => "throttled",
             // Both ring the same alarm: the queue holds until somebody has mended something.
             Self::Unauthorised(_) | Self::Refused(_) => "unauthorised",
@@ -280,7 +331,7 @@ impl Later {
     pub(crate) const fn stops(&self) -> bool {
         match self {
             Self::Throttled(..) | Self::Unauthorised(_) | Self::Refused(_) | Self::Paced(_) => true,
-            Self::Retry(_) | Self::OutOfTime => false,
+            Self::Retry(_) | Self::Pending(_) | Self::OutOfTime => false,
         }
     }
 
@@ -288,6 +339,8 @@ impl Later {
     pub(crate) fn wait(&self, now: Timestamp) -> Option<Duration> {
         match self {
             Self::Retry(_) => None,
+            // As long as it has gone on already. The messages of one job come again together, and ask once.
+            Self::Pending(since) => Some(now.since(*since).clamp(Duration::from_secs(2), Duration::from_mins(1))),
             Self::Throttled(until, _) | Self::Paced(until) => Some(until.since(now).max(Duration::from_secs(1))),
             // Somebody has to mend it; each try costs the vendor and the user.
             Self::Unauthorised(_) | Self::Refused(_) => Some(Duration::from_mins(5)),

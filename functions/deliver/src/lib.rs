@@ -6,6 +6,7 @@
 
 mod attempt;
 pub mod config;
+mod inquiry;
 mod message;
 mod pace;
 mod round;
@@ -94,7 +95,7 @@ impl<W: World> Deliver<W> {
         let mut newest: Option<Duration> = None;
         match self.world.ledger().read(&work.keys()).await {
             Ok(entries) => {
-                work.entries = entries;
+                work.know(entries);
                 self.run(&mut work, &messages, deadline, &mut waits, &mut tally, &mut newest).await;
             }
             Err(error) => self.block_for(&mut work, &messages, &Later::Retry(error.to_string()), &mut waits),
@@ -121,7 +122,7 @@ impl<W: World> Deliver<W> {
                 continue;
             }
             match self.open_one(message).await {
-                Ok(deliveries) => work.add(group, index, message.is_suspect(), deliveries, &self.destination),
+                Ok(deliveries) => work.add(group, index, message, deliveries, &self.destination),
                 Err(error) => {
                     tracing::warn!(message_id = message.id, "a message could not be read: {error}");
                     waits.insert(group.clone(), message.backoff(self.pace.longest_wait));
@@ -236,17 +237,18 @@ impl<W: World> Deliver<W> {
                         job.done = true;
                         tally.add(&job.delivery.pipeline, "failed");
                     }
-                    End::Split(half) => job.share = half,
-                    End::SendAlone => job.share = Share::Alone,
+                    End::Split(half) => (job.share, job.send_anew) = (half, true),
+                    End::SendAlone => (job.share, job.send_anew) = (Share::Alone, true),
                     // The round has ended at least one of its request's jobs, so the next request is a smaller one.
                     End::SendAgain => {}
+                    End::Undone(pending) => (job.pending, job.send_anew) = (Some(pending), true),
                     End::Later(Later::Unauthorised(reason)) if !fresh_secret && self.secret_arn.is_some() => {
                         refused = Some(reason);
                     }
                     End::Later(later) => {
                         tally.add(&job.delivery.pipeline, later.counter());
                         let message = job.message;
-                        if !matches!(later, Later::OutOfTime) {
+                        if !matches!(later, Later::OutOfTime | Later::Pending(_)) {
                             tracing::info!(
                                 destination = self.destination.name(),
                                 delivery = job.delivery.id,
@@ -256,7 +258,7 @@ impl<W: World> Deliver<W> {
                         }
                         self.wait_for(&later, &messages[message], waits);
                         match later {
-                            Later::Retry(_) => work.block_lane_of(index),
+                            Later::Retry(_) | Later::Pending(_) => work.block_lane_of(index),
                             _ => self.block_for(work, messages, &later, waits),
                         }
                     }
@@ -349,6 +351,7 @@ impl<W: World> Deliver<W> {
             ("Superseded", "superseded"),
             ("Failed", "failed"),
             ("Retried", "retried"),
+            ("Pending", "pending"),
             ("Throttled", "throttled"),
             ("Unauthorised", "unauthorised"),
         ] {

@@ -41,6 +41,8 @@ pub struct Call {
     pub step: Step,
     /// Places in [`Work::jobs`], in order.
     pub jobs: Vec<usize>,
+    /// The vendor's job that has them and is asked after; otherwise they are sent.
+    pub asks: Option<String>,
     bytes: usize,
     identities: HashSet<String>,
     share: Share,
@@ -114,8 +116,36 @@ impl Planner<'_> {
             Verdict::Repeat => self.round.repeats.push(index),
             Verdict::Unchanged => self.advance(row, index, PastOutcome::Unchanged),
             Verdict::Keep => self.advance(row, index, PastOutcome::Kept),
-            Verdict::Send => self.send(work, index, job, row),
+            Verdict::Send => match job.asks() {
+                Some(pending) => self.ask(index, job, row, &pending.job),
+                None => self.send(work, index, job, row),
+            },
         }
+    }
+
+    /// Asks after the vendor's job that has a delivery: once for all that are in it.
+    fn ask(&mut self, index: usize, job: &Job, row: LedgerKey, asked: &str) {
+        let delivery = &job.delivery;
+        let same = |call: &Call| {
+            call.asks.as_deref() == Some(asked) && call.action == delivery.action && call.step == delivery.step
+        };
+        let place = self.round.calls.iter().position(same).unwrap_or_else(|| self.open(job, Some(asked.to_owned())));
+        self.round.calls[place].jobs.push(index);
+        self.taken.insert(row, Some(place));
+    }
+
+    /// Begins a call for deliveries like this one.
+    fn open(&mut self, job: &Job, asks: Option<String>) -> usize {
+        self.round.calls.push(Call {
+            action: job.delivery.action.clone(),
+            step: job.delivery.step,
+            jobs: Vec::new(),
+            asks,
+            bytes: 0,
+            identities: HashSet::new(),
+            share: job.share,
+        });
+        self.round.calls.len() - 1
     }
 
     fn advance(&mut self, row: LedgerKey, index: usize, outcome: PastOutcome) {
@@ -162,23 +192,14 @@ impl Planner<'_> {
         let fits = |call: &Call| {
             job.share != Share::Alone
                 && call.share == job.share
+                && call.asks.is_none()
                 && call.action == job.delivery.action
                 && call.step == job.delivery.step
                 && call.jobs.len() < cap.count
                 && call.bytes + bytes <= cap.bytes
                 && identity.as_ref().is_none_or(|identity| !call.identities.contains(identity))
         };
-        let place = self.round.calls.iter().position(fits).unwrap_or_else(|| {
-            self.round.calls.push(Call {
-                action: job.delivery.action.clone(),
-                step: job.delivery.step,
-                jobs: Vec::new(),
-                bytes: 0,
-                identities: HashSet::new(),
-                share: job.share,
-            });
-            self.round.calls.len() - 1
-        });
+        let place = self.round.calls.iter().position(fits).unwrap_or_else(|| self.open(job, None));
         let call = &mut self.round.calls[place];
         call.jobs.push(index);
         call.bytes += bytes;
@@ -186,10 +207,20 @@ impl Planner<'_> {
         place
     }
 
-    /// A later append of a row may share the request of the earlier one, where the vendor reads it in order. Anything
-    /// else waits for the next round.
+    /// A later append of a row may share the request of the earlier one, where the vendor reads it in order, or the
+    /// question after a job that has both. Anything else waits for the next round.
     fn join(&mut self, work: &Work, index: usize, job: &Job, call: Option<usize>) {
         let Some(place) = call else { return };
+        let open = &mut self.round.calls[place];
+        let asked = job.asks().map(|pending| pending.job.as_str());
+        if asked.is_some() || open.asks.is_some() {
+            if asked == open.asks.as_deref() && judge_append(work.entries.get(&job.key)) == Verdict::Send {
+                open.jobs.push(index);
+            } else {
+                self.taken.insert(LedgerKey::of_row(&job.delivery), None);
+            }
+            return;
+        }
         let Ok(operation) = self.destination.operation(&job.delivery.action, job.delivery.step) else { return };
         let cap = operation.cap();
         let parcel = parcel(work, job);

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use shared::{
     delivery::{Delivery, Step},
     destination::{Destination, Mode},
-    ledger::{Entry, LedgerKey},
+    ledger::{Entry, LedgerKey, Pending, Progress},
 };
+
+use crate::message::Message;
 
 /// Which others a delivery may share a request with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,6 +31,8 @@ pub struct Job {
     pub json: String,
     /// The place of its message in the batch.
     pub message: usize,
+    /// Its message's id.
+    pub message_id: String,
     /// Its lane: the message's group.
     pub lane: String,
     /// Its entry in the ledger.
@@ -39,6 +43,19 @@ pub struct Job {
     pub share: Share,
     /// It has come to its end.
     pub done: bool,
+    /// Where the ledger has its progress; `None` where the vendor does the work at once.
+    pub progress_key: Option<LedgerKey>,
+    /// The vendor's job that has it, or had it last.
+    pub pending: Option<Pending>,
+    /// It is in no job any more, and has to be sent.
+    pub send_anew: bool,
+}
+
+impl Job {
+    /// The vendor's job that has it.
+    pub fn asks(&self) -> Option<&Pending> {
+        self.pending.as_ref().filter(|_| !self.send_anew)
+    }
 }
 
 /// A lane's jobs, in order.
@@ -62,25 +79,43 @@ pub struct Work {
 }
 
 impl Work {
-    /// Adds a message's deliveries, in order.
+    /// Adds the deliveries of the message at a place in the batch, in order.
     pub fn add(
         &mut self,
         group: &str,
-        message: usize,
-        alone: bool,
+        place: usize,
+        message: &Message,
         deliveries: Vec<(Delivery, String)>,
         at: &Destination,
     ) {
         let lane = self.lanes.entry(group.to_owned()).or_default();
-        let share = if alone { Share::Alone } else { Share::Any };
+        let has_jobs = |delivery: &Delivery| {
+            at.operation(&delivery.action, delivery.step).is_ok_and(|operation| operation.has_jobs())
+        };
+        let suspect = message.is_suspect(deliveries.iter().any(|(delivery, _)| has_jobs(delivery)));
+        let share = if suspect { Share::Alone } else { Share::Any };
         for (delivery, json) in deliveries {
             let mode = at.operation(&delivery.action, Step::Apply).ok().map(|operation| operation.mode());
+            let progress_key = has_jobs(&delivery).then(|| LedgerKey::of_progress(&delivery));
             let key = match mode {
                 Some(Mode::Append) => LedgerKey::of_append(&delivery),
                 Some(Mode::Upsert) | None => LedgerKey::of_row(&delivery),
             };
             lane.jobs.push(self.jobs.len());
-            self.jobs.push(Job { delivery, json, message, lane: group.to_owned(), key, mode, share, done: false });
+            self.jobs.push(Job {
+                delivery,
+                json,
+                message: place,
+                message_id: message.id.clone(),
+                lane: group.to_owned(),
+                key,
+                mode,
+                share,
+                done: false,
+                progress_key,
+                pending: None,
+                send_anew: false,
+            });
         }
     }
 
@@ -107,8 +142,23 @@ impl Work {
 
     /// Every ledger key, each once.
     pub fn keys(&self) -> Vec<LedgerKey> {
-        let keys: HashSet<&LedgerKey> = self.jobs.iter().filter(|job| job.mode.is_some()).map(|job| &job.key).collect();
+        let jobs = self.jobs.iter().filter(|job| job.mode.is_some() && !job.done);
+        let keys: HashSet<&LedgerKey> =
+            jobs.flat_map(|job| [Some(&job.key), job.progress_key.as_ref()]).flatten().collect();
         keys.into_iter().cloned().collect()
+    }
+
+    /// Takes over what the ledger holds.
+    pub fn know(&mut self, mut entries: HashMap<LedgerKey, Entry>) {
+        for job in &mut self.jobs {
+            let entry = job.progress_key.as_ref().and_then(|key| entries.remove(key));
+            match entry.and_then(|entry| entry.progress) {
+                Some(Progress::Pending(pending)) => job.pending = Some(pending),
+                Some(Progress::Failed { message }) => job.done = message == job.message_id,
+                None => {}
+            }
+        }
+        self.entries = entries;
     }
 
     /// Whether anything can still be done in this invocation.

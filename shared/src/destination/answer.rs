@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
-    descriptor::{FlagReading, IndexReading, KeyReading, Reading, TraceReading},
+    descriptor::{Connector, FlagReading, IndexReading, JobReading, KeyReading, Reading, TraceReading},
     operation::{Operation, Parcel, trace_of},
     status::{Class, classify, later, of_status},
     template::text_of,
@@ -30,6 +30,17 @@ pub enum Answered {
     /// The vendor did nothing of the request for the sake of others, which it names: this delivery is sent again with
     /// what is left.
     SendAgain,
+    /// The vendor has taken the request into this job, and does it later.
+    Taken(String),
+    /// The vendor's job goes on.
+    Waits,
+    /// The vendor's job has ended without it, or will not be asked after any more.
+    Undone {
+        /// Why.
+        reason: String,
+        /// The vendor says that it was not done; otherwise that is not known.
+        certain: bool,
+    },
 }
 
 /// What happens to every delivery of a request that got no answer.
@@ -48,21 +59,6 @@ pub(super) fn read(
 ) -> Vec<Answered> {
     let connector = operation.destination.connector;
     let all = |answered: Answered| vec![answered; parcels.len()];
-    let reason = || {
-        let text = String::from_utf8_lossy(&response.body);
-        let words = connector.statuses.message.as_deref().and_then(|path| {
-            let body = Value::from_json(&response.body).ok()?;
-            at(&body, path)?.as_str().map(str::to_owned)
-        });
-        let words = words.unwrap_or_else(|| text.trim().chars().take(200).collect());
-        let moved = if (300..400).contains(&response.status) {
-            "; redirects are not followed: set the address that it points to"
-        } else {
-            ""
-        };
-        let colon = if words.is_empty() { "" } else { ": " };
-        format!("{} answered {}{colon}{words}{moved}", connector.name, response.status)
-    };
     match classify(&connector.statuses, response, now) {
         Class::Success => match &operation.prepared.request.answer {
             Reading::Status => all(Answered::Ended(Outcome::Delivered(Told::default()))),
@@ -70,13 +66,33 @@ pub(super) fn read(
             Reading::Flag(paths) => by_flag(operation, parcels, response, now, paths),
             Reading::Key(path) => by_key(operation, parcels, response, path),
             Reading::Index(paths) => by_index(operation, parcels, response, paths),
+            Reading::Job(paths) => all(taken(operation, response, paths)),
         },
         Class::Rejected if parcels.len() > 1 => match &operation.prepared.request.answer {
             Reading::Index(paths) => rejected_by_index(operation, parcels, response, paths),
-            Reading::Status | Reading::Trace(_) | Reading::Flag(_) | Reading::Key(_) => all(Answered::Split),
+            Reading::Status | Reading::Trace(_) | Reading::Flag(_) | Reading::Key(_) | Reading::Job(_) => {
+                all(Answered::Split)
+            }
         },
-        class => of_all(class, reason(), parcels, response),
+        class => of_all(class, reason(connector, response), parcels, response),
     }
+}
+
+/// What the vendor answered instead of a success, in words.
+pub(super) fn reason(connector: &Connector, response: &HttpResponse) -> String {
+    let text = String::from_utf8_lossy(&response.body);
+    let words = connector.statuses.message.as_deref().and_then(|path| {
+        let body = Value::from_json(&response.body).ok()?;
+        at(&body, path)?.as_str().map(str::to_owned)
+    });
+    let words = words.unwrap_or_else(|| text.trim().chars().take(200).collect());
+    let moved = if (300..400).contains(&response.status) {
+        "; redirects are not followed: set the address that it points to"
+    } else {
+        ""
+    };
+    let colon = if words.is_empty() { "" } else { ": " };
+    format!("{} answered {}{colon}{words}{moved}", connector.name, response.status)
 }
 
 /// What a reading of the answer as a whole means for each parcel.
@@ -127,7 +143,7 @@ fn by_flag(
 
 /// The object that a success has to be, or what happens to each parcel where it is none: whoever answered, it was not
 /// the vendor's API.
-fn object(operation: &Operation<'_>, response: &HttpResponse) -> Result<Value, Answered> {
+pub(super) fn object(operation: &Operation<'_>, response: &HttpResponse) -> Result<Value, Answered> {
     if let Ok(body @ Value::Object(_)) = Value::from_json(&response.body) {
         return Ok(body);
     }
@@ -154,6 +170,32 @@ fn by_key(
     vec![answered; parcels.len()]
 }
 
+/// Reads the job into which the vendor has taken the request.
+fn taken(operation: &Operation<'_>, response: &HttpResponse, paths: &JobReading) -> Answered {
+    let body = match object(operation, response) {
+        Ok(body) => body,
+        Err(retry) => return retry,
+    };
+    // An id of dots would be a step on the way of an address.
+    let id = at(&body, &paths.id).and_then(text_of).filter(|id| id.chars().any(|character| character != '.'));
+    id.map_or_else(
+        || {
+            let vendor = &operation.destination.connector.name;
+            let reason = format!("{vendor} answered {} and names no job", response.status);
+            Answered::Ended(Outcome::Retry { reason })
+        },
+        Answered::Taken,
+    )
+}
+
+/// The place in the request that an error names: a number, or a text that has one behind `before`.
+pub(super) fn place_in(error: &Value, path: &str, before: &str) -> Option<usize> {
+    let text = at(error, path).and_then(text_of)?;
+    let behind = text.strip_prefix(before)?;
+    let digits = behind.find(|character: char| !character.is_ascii_digit()).unwrap_or(behind.len());
+    behind[..digits].parse().ok()
+}
+
 /// The errors of an answer, by the place in the request that each names; behind them those that name none.
 fn errors_by_index<'v>(
     body: &'v Value,
@@ -162,12 +204,7 @@ fn errors_by_index<'v>(
 ) -> (HashMap<usize, Vec<&'v Value>>, Vec<&'v Value>) {
     let (mut named, mut nameless) = (HashMap::<usize, Vec<&Value>>::new(), Vec::new());
     for error in list(body, &paths.errors) {
-        let index = at(error, &paths.index).and_then(text_of).and_then(|text| {
-            let behind = text.strip_prefix(&paths.before)?;
-            let digits = behind.find(|character: char| !character.is_ascii_digit()).unwrap_or(behind.len());
-            behind[..digits].parse::<usize>().ok().filter(|index| *index < parcels.len())
-        });
-        match index {
+        match place_in(error, &paths.index, &paths.before).filter(|index| *index < parcels.len()) {
             Some(index) => named.entry(index).or_default().push(error),
             None => nameless.push(error),
         }
@@ -358,7 +395,7 @@ fn of_error(operation: &Operation<'_>, error: &Value, response: &HttpResponse, p
 }
 
 /// The value at a path of names with dots between; of a list, a number is a place from 0.
-fn at<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
+pub(super) fn at<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
     path.split('.').try_fold(value, |value, name| match value {
         Value::Array(items) => items.get(name.parse::<usize>().ok()?),
         _ => value.get(name),
@@ -366,7 +403,7 @@ fn at<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
 }
 
 /// The list at a path; empty where there is none.
-fn list<'v>(value: &'v Value, path: &str) -> &'v [Value] {
+pub(super) fn list<'v>(value: &'v Value, path: &str) -> &'v [Value] {
     match at(value, path) {
         Some(Value::Array(items)) => items,
         _ => &[],

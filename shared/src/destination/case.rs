@@ -33,6 +33,11 @@ pub struct Case {
     pub request: Option<CaseRequest>,
     /// The vendor's answer.
     pub response: Option<CaseResponse>,
+    /// The job that the deliveries are in, where it is asked after.
+    pub job: Option<CaseJob>,
+    /// Each time that the job is asked after, in order; the last answer decides.
+    #[serde(default)]
+    pub polls: Vec<CasePoll>,
     /// What becomes of each delivery.
     #[serde(default)]
     pub outcomes: Vec<CaseOutcome>,
@@ -72,7 +77,30 @@ pub struct CaseRequest {
     /// All headers.
     pub headers: BTreeMap<String, String>,
     /// The body, byte for byte.
+    #[serde(default)]
     pub body: String,
+}
+
+/// A job of the vendor's that has a test's deliveries, in their order.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CaseJob {
+    /// The vendor's id of it.
+    pub id: String,
+    /// When it was made, in seconds since 1970.
+    pub since: i64,
+    /// How many deliveries were in its request, where the test's are only the first of them.
+    pub of: Option<usize>,
+}
+
+/// One time that a job is asked after.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CasePoll {
+    /// The request expected.
+    pub request: Option<CaseRequest>,
+    /// The vendor's answer.
+    pub response: CaseResponse,
 }
 
 /// The vendor's answer.
@@ -101,7 +129,7 @@ pub struct CaseOutcome {
     pub created: Option<bool>,
     /// For [`Kind::Throttled`]: until when, in seconds since 1970.
     pub until: Option<i64>,
-    /// A part of the reason, where there is one.
+    /// A part of the reason, where there is one; for [`Kind::Taken`] the job.
     pub says: Option<String>,
 }
 
@@ -125,6 +153,14 @@ pub enum Kind {
     SendAlone,
     /// With what is left of its request.
     SendAgain,
+    /// The vendor does it later, in a job.
+    Taken,
+    /// The job goes on.
+    Waits,
+    /// The job has come to nothing, and what it did is not known.
+    Lost,
+    /// The job has not done it, and may the next time.
+    Undone,
     /// Never; it is not even sent.
     Unsendable,
     /// There is nothing to do at the vendor.

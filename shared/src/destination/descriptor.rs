@@ -420,6 +420,76 @@ pub enum Reading {
     /// It lists what failed, each named by its place in the request, from 0. In a success all others are done; in an
     /// answer that rejects the whole request none is, and the others are sent again.
     Index(IndexReading),
+    /// It names a job in which the vendor does the work later; the job is asked after until it ends.
+    Job(Box<JobReading>),
+}
+
+/// A job in which the vendor does a request's work later. Paths are names with dots between.
+///
+/// Its status is asked for with GET at intervals, and once it is done its errors are; both with the connector's headers
+/// and auth. What the errors do not name is done.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobReading {
+    /// The job's id, in the answer to the request.
+    pub id: String,
+    /// After so many seconds a job that has not ended is given up, and its deliveries are sent again; those of an append
+    /// become failures, since sending them again could do them twice.
+    pub give_up_after_seconds: Spanned<u64>,
+    /// How it is going.
+    pub status: JobStatus,
+    /// What failed in it.
+    pub errors: JobErrors,
+}
+
+/// Where a job tells how it is going.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobStatus {
+    /// The address, with `{job}`.
+    pub url: Spanned<Text>,
+    /// The job's state, in the answer.
+    pub state: String,
+    /// States in which it has done what it could.
+    pub done: Vec<Spanned<String>>,
+    /// States in which it has ended, and what it did is not known: it is sent again, as when it is given up.
+    #[serde(default)]
+    pub failed: Vec<Spanned<String>>,
+    /// States in which it goes on.
+    pub waiting: Vec<Spanned<String>>,
+    /// How many items failed, in the answer: where that is zero the errors are not asked for, and where the errors name
+    /// fewer they are taken for incomplete.
+    pub failures: Option<String>,
+}
+
+/// Where a job tells what failed in it. An error names its item by the match field's value, or by its place in the
+/// request; one that names none makes the others be sent in halves, until it stands alone.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobErrors {
+    /// The address, with `{job}`; without one the errors stand in the answer that tells the state.
+    pub url: Option<Spanned<Text>>,
+    /// The list of errors, in the answer.
+    pub list: Spanned<String>,
+    /// The next page's whole address, in the answer: of the same scheme, host and port, or it is not followed.
+    pub next: Option<String>,
+    /// Where the list has successes too: only items that have something here are errors.
+    pub only: Option<String>,
+    /// In an error: where the match field's value may stand.
+    #[serde(default)]
+    pub matches: Vec<Spanned<String>>,
+    /// In an error: the item's place in the request, from 0, or a text that has it.
+    pub index: Option<String>,
+    /// Where `index` is a text: what stands in it before the place.
+    #[serde(default)]
+    pub before: String,
+    /// In an error: the vendor's words.
+    pub message: String,
+    /// In an error: the vendor's name of its kind.
+    pub kind: String,
+    /// Kinds that pass: nothing is wrong with the item, and it is sent again.
+    #[serde(default)]
+    pub retry_kinds: Vec<String>,
 }
 
 /// Where an answer names what failed by its place in the request. Paths are names with dots between.

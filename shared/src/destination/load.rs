@@ -6,7 +6,7 @@ use toml::Spanned;
 
 use super::{
     configure::{Problem, check_setting},
-    descriptor::{Action, Auth, Connector, Mode, Reading, Request, Setting, SettingType, Shape},
+    descriptor::{Action, Auth, Connector, JobReading, Mode, Reading, Request, Setting, SettingType, Shape},
     template::{Placeholder, Text},
 };
 use crate::{delivery::Step, nearest::did_you_mean};
@@ -229,6 +229,9 @@ fn request(connector: &Connector, action: &Action, request: &Request) -> Result<
             ));
         }
     }
+    if let Reading::Job(reading) = &request.answer {
+        job(connector, action, reading)?;
+    }
     if matches!(request.answer, Reading::Key(_)) && shapes != ["single"] {
         return Err(Mistake::new(
             request.shape.span(),
@@ -255,6 +258,52 @@ fn request(connector: &Connector, action: &Action, request: &Request) -> Result<
     item(connector, action, request)
 }
 
+/// The longest that a job is asked after: as long as a message can wait in its queue (SQS's quotas, "Message
+/// retention").
+const LONGEST_JOB: u64 = 14 * 86_400;
+
+fn job(connector: &Connector, action: &Action, reading: &JobReading) -> Result<(), Mistake> {
+    let patience = &reading.give_up_after_seconds;
+    if !(1..=LONGEST_JOB).contains(patience.get_ref()) {
+        return Err(Mistake::new(
+            patience.span(),
+            format!("a job cannot be given up after {} s", patience.get_ref()),
+            format!("write a number from 1 to {LONGEST_JOB}: a message waits no longer than 14 days"),
+        ));
+    }
+    let (status, errors) = (&reading.status, &reading.errors);
+    for url in [Some(&status.url), errors.url.as_ref()].into_iter().flatten() {
+        let jobs = url.get_ref().placeholders().filter(|placeholder| **placeholder == Placeholder::Job).count();
+        if jobs != 1 {
+            return Err(Mistake::new(
+                url.span(),
+                "the address has to name the job once",
+                "put {job} where its id belongs",
+            ));
+        }
+        let others = url.get_ref().placeholders().filter(|placeholder| **placeholder != Placeholder::Job);
+        others.into_iter().try_for_each(|placeholder| setting_only(connector, placeholder, url.span()))?;
+    }
+    unique("state", status.done.iter().chain(&status.failed).chain(&status.waiting))?;
+    if status.done.is_empty() {
+        let mend = "write the vendor's word for it: done = [\"complete\"]";
+        return Err(Mistake::new(status.url.span(), "the job is never done", mend));
+    }
+    match errors.matches.first() {
+        Some(path) if action.match_field.is_none() => Err(Mistake::new(
+            path.span(),
+            "an error repeats the match field's value, and there is no match field",
+            "add `match_field` to the action, or take away `matches`",
+        )),
+        None if errors.index.is_none() => Err(Mistake::new(
+            errors.list.span(),
+            "nothing tells whose an error is",
+            "add `index` or `matches` to the errors",
+        )),
+        _ => Ok(()),
+    }
+}
+
 fn item(connector: &Connector, action: &Action, request: &Request) -> Result<(), Mistake> {
     let at = request.item.span();
     let placeholders = request.item.get_ref().placeholders();
@@ -263,6 +312,9 @@ fn item(connector: &Connector, action: &Action, request: &Request) -> Result<(),
             Placeholder::Setting(_) => setting_only(connector, placeholder, at.clone())?,
             Placeholder::Items => {
                 return Err(Mistake::new(at, "an item cannot contain {items}", "write {items} in the envelope"));
+            }
+            Placeholder::Job => {
+                return Err(Mistake::new(at, "an item knows no job", "{job} is for the addresses of `answer.job`"));
             }
             Placeholder::Match if action.match_field.is_none() => {
                 return Err(Mistake::new(at, "{match} without a match field", "add `match_field` to the action"));
@@ -415,6 +467,8 @@ item = '{ "id": "{delivery.id}", "data": "{fields}" }'
             ("\"{fields}\" }'", "\"{fields}\"'", 27, "not valid JSON", "write the vendor's JSON"),
             ("{fields}", "{items}", 27, "an item cannot contain {items}", "envelope"),
             ("{fields}", "{match}", 27, "without a match field", "match_field"),
+            ("{fields}", "{job}", 27, "an item knows no job", "answer.job"),
+            ("{setting.url}", "{job}", 23, "only settings are known here", "{setting.<name>}"),
             ("count = 10", "count = 10\nanswer = { key = { key = \"id\" } }", 24, "the id of one row", "\"single\""),
             ("{fields}", "{field.email}", 27, "has no field \"email\"", "[[actions.fields]]"),
             ("mode = \"append\"", "mode = \"append\"\nmatch_is_key = true", 15, "no match field", "take away"),
@@ -459,6 +513,40 @@ item = '{ "id": "{delivery.id}", "data": "{fields}" }'
             assert!(error.reason.contains(reason) && error.mend.contains(mend), "{bad}: {error}");
             assert!(!error.reason.is_empty() && !error.mend.is_empty(), "{bad}: {error}");
             assert!(error.to_string().starts_with(&format!("example.toml:{line}:")), "{error}");
+        }
+    }
+
+    #[test]
+    fn every_mistake_of_a_job_has_its_line_its_reason_and_its_mend() {
+        const JOB: &str = r#"[actions.request.answer.job]
+id = "id"
+give_up_after_seconds = 60
+status = { url = "{setting.url}/jobs/{job}", state = "state", done = ["done"], failed = ["dead"], waiting = ["busy"] }
+errors = { url = "{setting.url}/errors/{job}", list = "errors", index = "index", message = "message", kind = "kind" }
+"#;
+        let good = format!("{GOOD}\n{JOB}");
+        Connector::parse("example.toml", &good).unwrap();
+        for (good_part, bad, line, reason, mend) in [
+            ("= 60", "= 0", 31, "given up after 0 s", "from 1"),
+            ("= 60", "= 1_209_601", 31, "1209601 s", "to 1209600"),
+            ("/jobs/{job}", "/jobs", 32, "has to name the job once", "{job}"),
+            ("/jobs/{job}", "/jobs/{job}/{job}", 32, "has to name the job once", "{job}"),
+            ("/jobs/{job}", "/jobs/{job}/{match}", 32, "only settings are known here", "{setting.<name>}"),
+            ("/errors/{job}", "/errors", 33, "has to name the job once", "{job}"),
+            ("/errors/{job}", "/errors/{job}{setting.ulr}", 33, "no setting \"ulr\"", "`url`?"),
+            ("[\"done\"]", "[]", 32, "never done", "done = [\"complete\"]"),
+            ("[\"busy\"]", "[\"done\"]", 32, "two states named \"done\"", "another name"),
+            ("[\"dead\"]", "[\"done\"]", 32, "two states named \"done\"", "another name"),
+            ("index = \"index\", ", "", 33, "nothing tells whose", "`index` or `matches`"),
+            ("index = \"index\"", "matches = [\"email\"]", 33, "there is no match field", "`match_field`"),
+            ("state = \"state\"", "stat = \"state\"", 32, "unknown field `stat`", "did you mean `state`?"),
+            ("id = \"id\"", "", 29, "missing field `id`", "add `id = …`"),
+        ] {
+            let bad_file = format!("{GOOD}\n{}", JOB.replacen(good_part, bad, 1));
+            assert_ne!(bad_file, good, "{good_part}");
+            let error = Connector::parse("example.toml", &bad_file).unwrap_err();
+            assert_eq!(error.line, line, "{bad}: {error}");
+            assert!(error.reason.contains(reason) && error.mend.contains(mend), "{bad}: {error}");
         }
     }
 

@@ -21,6 +21,7 @@ mod credentials;
 mod descriptor;
 mod embedded;
 mod format;
+mod job;
 mod load;
 mod oauth;
 mod operation;
@@ -31,15 +32,17 @@ mod template;
 
 pub use self::{
     answer::{Answered, unanswered},
-    case::{Case, CaseDelivery, CaseOutcome, CaseRequest, CaseResponse, Kind},
+    case::{Case, CaseDelivery, CaseJob, CaseOutcome, CasePoll, CaseRequest, CaseResponse, Kind},
     codec::Codec,
     configure::{Destination, Problem},
     descriptor::{
-        Action, Auth, Connector, Fact, Field, FieldType, FlagReading, IndexReading, KeyReading, Limit, Method, Mode,
-        Reading, Removals, Request, Reset, ResetAs, Setting, SettingType, Shape, Statuses, TraceReading, Values,
+        Action, Auth, Connector, Fact, Field, FieldType, FlagReading, IndexReading, JobErrors, JobReading, JobStatus,
+        KeyReading, Limit, Method, Mode, Reading, Removals, Request, Reset, ResetAs, Setting, SettingType, Shape,
+        Statuses, TraceReading, Values,
     },
     embedded::{ConnectorError, connector, connectors},
     format::Format,
+    job::{Inquiry, Placed},
     load::DescriptorError,
     oauth::{ClientProof, Grant, Oauth, OauthAuth},
     operation::{Cap, Check, Operation, Parcel, RenderError},

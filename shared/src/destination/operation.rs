@@ -184,14 +184,9 @@ impl Operation<'_> {
             headers.push((name.clone(), key));
         }
         headers.extend(credentials.headers);
-        let url = match credentials.query {
-            Some(query) if self.prepared.url.contains('?') => format!("{}&{query}", self.prepared.url),
-            Some(query) => format!("{}?{query}", self.prepared.url),
-            None => self.prepared.url.clone(),
-        };
         Ok(HttpRequest {
             method: self.prepared.request.method.as_str().to_owned(),
-            url,
+            url: with_query(&self.prepared.url, credentials.query.as_deref()),
             headers,
             body: body.into_bytes(),
         })
@@ -215,15 +210,20 @@ impl Operation<'_> {
 
     /// What became of each parcel, in their order.
     pub fn read(&self, parcels: &[Parcel<'_>], response: &HttpResponse, now: Timestamp) -> Vec<Answered> {
-        let mut answered = answer::read(self, parcels, response, now);
-        if self.prepared.action.match_is_key && self.prepared.step == Step::Apply {
-            for (parcel, answered) in parcels.iter().zip(&mut answered) {
-                if let Answered::Ended(Outcome::Delivered(Told { destination_key: key @ None, .. })) = answered {
-                    *key = self.matched(parcel);
-                }
+        let answered = answer::read(self, parcels, response, now);
+        parcels.iter().zip(answered).map(|(parcel, answered)| self.keyed(parcel, answered)).collect()
+    }
+
+    /// With the match field's value as the row's id, where the vendor has none of its own.
+    pub(super) fn keyed(&self, parcel: &Parcel<'_>, answered: Answered) -> Answered {
+        match answered {
+            Answered::Ended(Outcome::Delivered(Told { destination_key: None, created }))
+                if self.prepared.action.match_is_key && self.prepared.step == Step::Apply =>
+            {
+                Answered::Ended(Outcome::Delivered(Told { destination_key: self.matched(parcel), created }))
             }
+            answered => answered,
         }
-        answered
     }
 
     /// What happens to each of the `parcels` of a request that could not be rendered: one that cannot be sent must not
@@ -270,7 +270,7 @@ impl Operation<'_> {
                 Placeholder::Type => Value::String(type_of(delivery)),
                 Placeholder::OccurredAt => Value::String(delivery.occurred_at.to_rfc3339()),
                 Placeholder::OccurredAtSeconds => Value::from(delivery.occurred_at.seconds()),
-                Placeholder::Items => return Err("an item cannot contain items".to_owned()),
+                Placeholder::Items | Placeholder::Job => return Err("an item is one delivery".to_owned()),
             }))
         })?;
         let nothing = || "the pipeline maps no field of this action, so there is nothing to send".to_owned();
@@ -321,6 +321,15 @@ impl Operation<'_> {
     pub(super) fn matched(&self, parcel: &Parcel<'_>) -> Option<String> {
         let value = parcel.delivery.fields.get(self.prepared.match_field.as_deref()?)?;
         text_of(value)
+    }
+}
+
+/// An address with one more parameter.
+pub(super) fn with_query(url: &str, query: Option<&str>) -> String {
+    match query {
+        Some(query) if url.contains('?') => format!("{url}&{query}"),
+        Some(query) => format!("{url}?{query}"),
+        None => url.to_owned(),
     }
 }
 

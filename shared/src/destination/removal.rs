@@ -44,7 +44,7 @@ impl Action {
         match &self.request.answer {
             Reading::Trace(reading) => reading.result_created.is_some(),
             Reading::Key(reading) => reading.created.is_some(),
-            Reading::Status | Reading::Flag(_) | Reading::Index(_) => false,
+            Reading::Status | Reading::Flag(_) | Reading::Index(_) | Reading::Job(_) => false,
         }
     }
 

@@ -36,11 +36,14 @@ pub enum Placeholder {
     OccurredAtSeconds,
     /// `{items}`: the batch's items, in an envelope.
     Items,
+    /// `{job}`: the id of a job of the vendor's, in an address at which it is asked after.
+    Job,
 }
 
 /// Every placeholder, for messages.
 const KNOWN: &str = "{setting.<name>}, {match}, {destination_key}, {trace}, {fields}, {field.<name>}, {other_fields}, \
-                     {delivery.id}, {delivery.type}, {delivery.occurred_at}, {delivery.occurred_at.seconds}, {items}";
+                     {delivery.id}, {delivery.type}, {delivery.occurred_at}, {delivery.occurred_at.seconds}, {items}, \
+                     {job}";
 
 impl Placeholder {
     fn parse(name: &str) -> Option<Self> {
@@ -55,6 +58,7 @@ impl Placeholder {
             "delivery.occurred_at" => Self::OccurredAt,
             "delivery.occurred_at.seconds" => Self::OccurredAtSeconds,
             "items" => Self::Items,
+            "job" => Self::Job,
             _ => match name.split_once('.')? {
                 ("setting", name) => Self::Setting(name.to_owned()),
                 ("field", name) => Self::Field(name.to_owned()),
