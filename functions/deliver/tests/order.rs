@@ -32,6 +32,33 @@ struct Vendor {
     moods: Mutex<VecDeque<Mood>>,
     /// (row, value) in the order of their application.
     applied: Mutex<Vec<(String, String)>>,
+    /// What each job has to do, until it is done: they are done in the order in which they were made.
+    jobs: Mutex<Vec<Vec<(String, String)>>>,
+}
+
+impl Vendor {
+    /// Klaviyo's bulk import. A job is done, and all before it, when it is first asked after, and says so the next time.
+    fn job(&self, request: &HttpRequest) -> Json {
+        let mut jobs = self.jobs.lock().unwrap();
+        let answer =
+            |job: usize, status: &str| json!({"data": {"id": job.to_string(), "attributes": {"status": status}}});
+        let Some(asked) = request.url.rsplit('/').next().and_then(|id| id.parse::<usize>().ok()) else {
+            let body: Json = serde_json::from_slice(&request.body).unwrap_or_default();
+            let Json::Array(profiles) = &body["data"]["attributes"]["profiles"]["data"] else {
+                return json!({"data": []});
+            };
+            let text = |value: &Json| value.as_str().unwrap().to_owned();
+            let row = |profile: &Json| {
+                let profile = &profile["attributes"];
+                (text(&profile["email"]), text(&profile["properties"]["plan"]))
+            };
+            jobs.push(profiles.iter().map(row).collect());
+            return answer(jobs.len() - 1, "queued");
+        };
+        let waits = !jobs[asked].is_empty();
+        self.applied.lock().unwrap().extend(jobs[..=asked].iter_mut().flat_map(std::mem::take));
+        answer(asked, if waits { "processing" } else { "complete" })
+    }
 }
 
 impl Http for Vendor {
@@ -43,6 +70,14 @@ impl Http for Vendor {
             Mood::Refuses => return Ok(HttpResponse { status: 500, ..HttpResponse::default() }),
             Mood::DropsBefore => return Err(dropped()),
             Mood::Fine | Mood::DropsAfter => {}
+        }
+        if request.url.contains("/profile-bulk-import-jobs") {
+            let answer = self.job(request);
+            tokio::task::yield_now().await;
+            return match mood {
+                Mood::DropsAfter => Err(dropped()),
+                _ => Ok(HttpResponse { status: 200, body: answer.to_string().into_bytes(), ..HttpResponse::default() }),
+            };
         }
         let body: Json = serde_json::from_slice(&request.body).unwrap();
         let text = |value: &Json| value.as_str().unwrap().to_owned();
@@ -178,6 +213,27 @@ proptest! {
     ) {
         let batches = batches(contact, &keys, &cuts);
         let applied = run("hubspot", "{}", &batches, plan);
+        for key in &keys {
+            let row = format!("k{key}@example.com");
+            let values = &applied[&row];
+            prop_assert!(values.is_sorted(), "{row}: {values:?}");
+            let last = keys.iter().rposition(|other| other == key).unwrap() + 1;
+            prop_assert_eq!(values.last().unwrap(), &format!("v{last:03}"));
+        }
+    }
+
+    /// The same where the vendor does the work later, in jobs, one after the other: a job that a crash has cut off is
+    /// done all the same, and made again.
+    #[test]
+    fn rows_keep_their_order_through_jobs(
+        keys in proptest::collection::vec(0_u8..5, 1..40),
+        cuts in proptest::collection::vec(any::<bool>(), 1..40),
+        plan in proptest::collection::vec(any_try(), 0..25),
+    ) {
+        let make = |key: &str, position: u32, value: &str| {
+            Delivery { action: "import_profile".into(), ..contact(key, position, value) }
+        };
+        let applied = run("klaviyo", "{}", &batches(make, &keys, &cuts), plan);
         for key in &keys {
             let row = format!("k{key}@example.com");
             let values = &applied[&row];
