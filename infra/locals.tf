@@ -5,16 +5,19 @@ data "aws_region" "current" {}
 locals {
   prefix = "${var.name}-freshet"
 
-  # Terraform reads no TOML, so two patterns find the vendor's name, and whether it does without a secret, in each file of
-  # shared/destinations. A test of `shared` takes them from here, and compares what they find with what the files say.
+  # Terraform reads no TOML, so patterns find the vendor's name, whether it does without a secret, and whether it grants
+  # tokens that are kept in the secret, in each file of shared/destinations. A test of `shared` takes them from here, and compares what they find with what the files say.
   connector_name           = "(?m)^name = \"([^\"]+)\""
   connector_without_secret = "(?m)^auth = \"none\"|^\\[auth\\.signature\\]\\n(?:[^\\[\\n].*\\n)*optional = true"
+  connector_with_tokens    = "(?m)^\\[auth\\.oauth\\]"
 
   connector_folder = "${path.module}/../shared/destinations"
   connectors = {
     for file in fileset(local.connector_folder, "*.toml") : trimsuffix(file, ".toml") => {
       name         = regex(local.connector_name, file("${local.connector_folder}/${file}"))[0]
       needs_secret = !can(regex(local.connector_without_secret, file("${local.connector_folder}/${file}")))
+
+      renews_secret = can(regex(local.connector_with_tokens, file("${local.connector_folder}/${file}")))
     }
   }
 

@@ -129,6 +129,7 @@ module "destination" {
   settings                = each.value.settings
   secret_arn              = each.value.secret_arn
   secret_kms_key_arn      = each.value.secret_kms_key_arn
+  renews_secret           = local.connectors[each.value.connector].renews_secret
   maximum_concurrency     = each.value.maximum_concurrency
   lanes                   = local.lanes[each.key]
   rate_limit              = each.value.rate_limit

@@ -27,6 +27,7 @@ variables {
   settings                = { url = "https://a.example/hook" }
   secret_arn              = null
   secret_kms_key_arn      = null
+  renews_secret           = false
   maximum_concurrency     = 3
   lanes                   = 12
   rate_limit              = null
@@ -216,6 +217,27 @@ run "with_a_secret_and_a_customer_key" {
   assert {
     condition     = alltrue([for queue in [aws_sqs_queue.this, aws_sqs_queue.dead] : queue.kms_master_key_id == "arn:aws:kms:eu-central-1:123456789012:key/ours"])
     error_message = "The queues are encrypted with the customer's key."
+  }
+}
+
+run "with_a_token_that_is_kept_in_the_secret" {
+  module {
+    source = "./modules/destination"
+  }
+
+  variables {
+    secret_arn         = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:hook-AbCdEf"
+    secret_kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/secret"
+    renews_secret      = true
+  }
+
+  assert {
+    condition = { for statement in output.deliver.policy : statement.Sid => jsonencode([statement.Action, statement.Resource]) if endswith(statement.Sid, "Secret") } == {
+      ReadTheSecret    = jsonencode([["secretsmanager:GetSecretValue"], ["arn:aws:secretsmanager:eu-central-1:123456789012:secret:hook-AbCdEf"]])
+      RenewTheSecret   = jsonencode([["secretsmanager:PutSecretValue"], ["arn:aws:secretsmanager:eu-central-1:123456789012:secret:hook-AbCdEf"]])
+      DecryptTheSecret = jsonencode([["kms:Decrypt", "kms:GenerateDataKey"], ["arn:aws:kms:eu-central-1:123456789012:key/secret"]])
+    }
+    error_message = "What the vendor grants is written beside the secret, and nowhere else."
   }
 }
 

@@ -72,10 +72,28 @@ pub trait Http: Sync {
     fn call(&self, request: &HttpRequest) -> impl Future<Output = Result<HttpResponse, HttpError>> + Send;
 }
 
+/// The right to do what only one may do at a time, among all invocations. It ends by itself, so that a crash leaves it
+/// to others.
+pub trait Leases: Sync {
+    /// Takes a lease of this name until `until`; `false` where another one lasts at `now`.
+    fn take(
+        &self,
+        name: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> impl Future<Output = Result<bool, PortError>> + Send;
+
+    /// Gives back the lease that was taken until `until`; another's, taken after that, stays.
+    fn give_back(&self, name: &str, until: Timestamp) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
 /// Secrets by ARN.
 pub trait Secrets: Sync {
     /// The secret's text. `fresh` reads past any cache.
     fn secret(&self, arn: &str, fresh: bool) -> impl Future<Output = Result<String, PortError>> + Send;
+
+    /// Writes the secret's next version. This instance reads it from then on, also where the write fails.
+    fn replace(&self, arn: &str, secret: &str) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
 /// Where pipelines are kept.

@@ -18,7 +18,7 @@ use crate::{
     lane::Lanes,
     ledger::{Entry, LedgerKey, Written},
     ports::{
-        Activity, Failures, Http, HttpError, HttpRequest, HttpResponse, LaneCounts, Ledger, Objects, Pipelines,
+        Activity, Failures, Http, HttpError, HttpRequest, HttpResponse, LaneCounts, Leases, Ledger, Objects, Pipelines,
         PortError, Secrets, StoredPipeline, Visibility,
     },
     state::State,
@@ -128,12 +128,35 @@ impl Failures for MemoryFailures {
 pub struct MemoryLedger {
     /// The entries.
     pub entries: Mutex<HashMap<LedgerKey, Entry>>,
+    /// Leases, and until when each lasts.
+    pub leases: Mutex<HashMap<String, Timestamp>>,
     /// Attempts begun and not ended.
     pub attempts: Mutex<HashMap<String, u32>>,
     /// Makes reads fail.
     pub read_breaks: Breaks,
     /// Makes writes fail.
     pub write_breaks: Breaks,
+}
+
+impl Leases for MemoryLedger {
+    async fn take(&self, name: &str, now: Timestamp, until: Timestamp) -> Result<bool, PortError> {
+        self.write_breaks.check("dynamodb:PutItem").await?;
+        let mut leases = lock(&self.leases);
+        if leases.get(name).is_some_and(|lasts| *lasts > now) {
+            return Ok(false);
+        }
+        leases.insert(name.to_owned(), until);
+        Ok(true)
+    }
+
+    async fn give_back(&self, name: &str, until: Timestamp) -> Result<(), PortError> {
+        self.write_breaks.check("dynamodb:DeleteItem").await?;
+        let mut leases = lock(&self.leases);
+        if leases.get(name) == Some(&until) {
+            leases.remove(name);
+        }
+        Ok(())
+    }
 }
 
 impl Ledger for MemoryLedger {
@@ -240,13 +263,15 @@ pub struct MemorySecrets {
     pub cached: Mutex<HashMap<String, String>>,
     /// What a fresh read gives, and caches.
     pub current: Mutex<HashMap<String, String>>,
+    /// Makes writes fail.
+    pub write_breaks: Breaks,
 }
 
 impl MemorySecrets {
     /// One secret, the same cached and current.
     pub fn with(arn: &str, secret: &str) -> Self {
         let secrets = HashMap::from([(arn.to_owned(), secret.to_owned())]);
-        Self { cached: Mutex::new(secrets.clone()), current: Mutex::new(secrets) }
+        Self { cached: Mutex::new(secrets.clone()), current: Mutex::new(secrets), write_breaks: Breaks::default() }
     }
 }
 
@@ -261,6 +286,13 @@ impl Secrets for MemorySecrets {
         })?;
         lock(&self.cached).insert(arn.to_owned(), secret.clone());
         Ok(secret)
+    }
+
+    async fn replace(&self, arn: &str, secret: &str) -> Result<(), PortError> {
+        lock(&self.cached).insert(arn.to_owned(), secret.to_owned());
+        self.write_breaks.check("secretsmanager:PutSecretValue").await?;
+        lock(&self.current).insert(arn.to_owned(), secret.to_owned());
+        Ok(())
     }
 }
 

@@ -8,7 +8,7 @@ use shared::{
     destination::{Answered, Mode, Operation, Parcel, unanswered},
     failure::{Answer, Failure, Payload, Sent, Stage, Standing},
     ledger::{Entry, LedgerKey, PastOutcome, Pending, Progress, Written},
-    ports::{Failures as _, Http as _, HttpError, Ledger as _, PortError, Secrets as _},
+    ports::{Failures as _, Http as _, HttpError, Ledger as _, PortError},
     state::State as _,
     time::{Clock as _, Timestamp},
 };
@@ -66,7 +66,8 @@ pub struct Attempt<'a> {
     pub call: &'a Call,
     /// The call's jobs, in their order.
     pub jobs: Vec<&'a Job>,
-    pub fresh_secret: bool,
+    /// The secret that the vendor has refused in this invocation.
+    pub refused: Option<&'a str>,
     /// No request begins after it.
     pub begin_by: Timestamp,
 }
@@ -83,12 +84,18 @@ const CRASHES: u32 = 3;
 
 impl<W: World> Deliver<W> {
     /// Makes a call and settles what it can. One end for each of the call's jobs, in their order.
-    pub(crate) async fn attempt(&self, work: &Work, call: &Call, fresh_secret: bool, begin_by: Timestamp) -> Vec<End> {
+    pub(crate) async fn attempt(
+        &self,
+        work: &Work,
+        call: &Call,
+        refused: Option<&str>,
+        begin_by: Timestamp,
+    ) -> Vec<End> {
         if let Err(later) = self.begin(begin_by).await {
             return call.jobs.iter().map(|_| End::Later(later.clone())).collect();
         }
         let jobs: Vec<&Job> = call.jobs.iter().map(|index| &work.jobs[*index]).collect();
-        let attempt = Attempt { work, call, jobs, fresh_secret, begin_by };
+        let attempt = Attempt { work, call, jobs, refused, begin_by };
         if !attempt.jobs.iter().any(|job| job.share == Share::Alone) {
             return self.make(&attempt).await;
         }
@@ -155,9 +162,9 @@ impl<W: World> Deliver<W> {
             Ok(operation) => operation,
             Err(reason) => return attempt.all(&Later::Retry(reason)),
         };
-        let secret = match self.secret(attempt.fresh_secret).await {
+        let secret = match self.secret(attempt.refused).await {
             Ok(secret) => secret,
-            Err(error) => return attempt.all(&Later::Unauthorised(error.to_string())),
+            Err(later) => return attempt.all(&later),
         };
         let parcels: Vec<Parcel<'_>> = jobs.iter().map(|job| parcel(work, job)).collect();
         let request = match operation.render(&parcels, secret.as_deref(), self.world.state().clock().now()) {
@@ -195,13 +202,6 @@ impl<W: World> Deliver<W> {
             }
         });
         join_all(settled).await
-    }
-
-    pub(crate) async fn secret(&self, fresh: bool) -> Result<Option<String>, PortError> {
-        match &self.secret_arn {
-            Some(arn) => self.world.secrets().secret(arn, fresh).await.map(Some),
-            None => Ok(None),
-        }
     }
 
     async fn settle(&self, work: &Work, job: &Job, answered: Answered) -> End {

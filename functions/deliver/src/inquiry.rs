@@ -35,9 +35,9 @@ impl<W: World> Deliver<W> {
         else {
             return attempt.all(&Later::Retry("the connector has no jobs to ask after any more".to_owned()));
         };
-        let secret = match self.secret(attempt.fresh_secret).await {
+        let secret = match self.secret(attempt.refused).await {
             Ok(secret) => secret,
-            Err(error) => return attempt.all(&Later::Unauthorised(error.to_string())),
+            Err(later) => return attempt.all(&later),
         };
         let place = |job: &Job| job.pending.as_ref().map_or(0, |pending| pending.place);
         let placed: Vec<_> = jobs.iter().map(|job| Placed { parcel: parcel(work, job), place: place(job) }).collect();

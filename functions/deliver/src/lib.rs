@@ -6,6 +6,7 @@
 
 mod attempt;
 pub mod config;
+mod credentials;
 mod inquiry;
 mod message;
 mod pace;
@@ -53,6 +54,10 @@ pub use self::{
 pub struct Deliver<W> {
     destination: Destination,
     secret_arn: Option<String>,
+    /// Held while a token is renewed.
+    renewal: tokio::sync::Mutex<()>,
+    /// A renewed secret that could not be stored yet.
+    unstored: Mutex<Option<String>>,
     lanes: Lanes,
     pace: Pace,
     /// When this instance's requests began, where their rate is limited.
@@ -78,7 +83,16 @@ impl<W: World> Deliver<W> {
     /// A handler for a destination; `lanes` is its queue's count, `pace` how long things may take.
     pub fn new(destination: Destination, secret_arn: Option<String>, lanes: Lanes, pace: Pace, world: W) -> Self {
         let turns = pace.rate.map(|rate| Mutex::new(Turns::at(rate)));
-        Self { destination, secret_arn, lanes, pace, turns, world }
+        Self {
+            destination,
+            secret_arn,
+            renewal: tokio::sync::Mutex::default(),
+            unstored: Mutex::default(),
+            lanes,
+            pace,
+            turns,
+            world,
+        }
     }
 
     /// Delivers a batch of the queue's messages.
@@ -204,14 +218,14 @@ impl<W: World> Deliver<W> {
         }
         // Time for the vendor's slowest answer, and a sixth more for what has to be written after it.
         let begin_by = deadline - self.pace.vendor_timeout - self.pace.vendor_timeout / 6;
-        let mut fresh_secret = false;
+        let mut refused_secret: Option<String> = None;
         while work.is_open() {
             let round = Round::plan(work, &self.destination);
             if round.is_empty() {
                 break;
             }
             let mut ends = self.settle_without_calls(work, &round).await;
-            ends.extend(self.call_all(work, &round, fresh_secret, begin_by).await);
+            ends.extend(self.call_all(work, &round, refused_secret.as_deref(), begin_by).await);
             let mut refused = None;
             for (index, end) in ends {
                 let job = &mut work.jobs[index];
@@ -242,7 +256,9 @@ impl<W: World> Deliver<W> {
                     // The round has ended at least one of its request's jobs, so the next request is a smaller one.
                     End::SendAgain => {}
                     End::Undone(pending) => (job.pending, job.send_anew) = (Some(pending), true),
-                    End::Later(Later::Unauthorised(reason)) if !fresh_secret && self.secret_arn.is_some() => {
+                    End::Later(Later::Unauthorised(reason))
+                        if refused_secret.is_none() && self.secret_arn.is_some() =>
+                    {
                         refused = Some(reason);
                     }
                     End::Later(later) => {
@@ -267,7 +283,7 @@ impl<W: World> Deliver<W> {
             if let Some(reason) = refused {
                 // The secret may have been rotated since it was cached: read it once more, then believe the vendor.
                 tracing::info!(destination = self.destination.name(), reason, "the secret is read again");
-                fresh_secret = true;
+                refused_secret = Some(self.held_secret().await);
             }
         }
     }
@@ -289,15 +305,21 @@ impl<W: World> Deliver<W> {
         let rejections = round.rejections.iter().map(|(index, reason)| async move {
             (*index, self.fail(&work.jobs[*index], reason.clone(), None, None).await)
         });
-        let (mut ends, advanced, rejected) = join3(join_all(known), join_all(advances), join_all(rejections)).await;
-        ends.extend(advanced.into_iter().chain(rejected));
+        let (mut ends, recorded, rejected) = join3(join_all(known), join_all(advances), join_all(rejections)).await;
+        ends.extend(recorded.into_iter().chain(rejected));
         ends
     }
 
-    async fn call_all(&self, work: &Work, round: &Round, fresh_secret: bool, begin_by: Timestamp) -> Vec<(usize, End)> {
+    async fn call_all(
+        &self,
+        work: &Work,
+        round: &Round,
+        refused_secret: Option<&str>,
+        begin_by: Timestamp,
+    ) -> Vec<(usize, End)> {
         let mut calls = round.calls.iter();
         let mut running = FuturesUnordered::new();
-        let begin = |call| async move { (call, self.attempt(work, call, fresh_secret, begin_by).await) };
+        let begin = |call| async move { (call, self.attempt(work, call, refused_secret, begin_by).await) };
         running.extend(calls.by_ref().take(CONCURRENT_CALLS).map(begin));
         let mut ends = Vec::new();
         while let Some((call, answered)) = running.next().await {

@@ -4,7 +4,7 @@ use shared::{
     aws::{Aws, FifoQueue, LedgerTable, LiveState, SecretStore},
     config::ConfigError,
     http::{Timeouts, VendorHttp},
-    ports::{Http, Ledger, Secrets, Visibility},
+    ports::{Http, Leases, Ledger, Secrets, Visibility},
     state::State,
     telemetry::Emit,
 };
@@ -15,7 +15,7 @@ use crate::config::Config;
 #[expect(missing_docs, reason = "each is named for its port")]
 pub trait World: Send + Sync {
     type State: State;
-    type Ledger: Ledger;
+    type Ledger: Ledger + Leases;
     type Visibility: Visibility;
     type Secrets: Secrets;
     type Http: Http;

@@ -30,8 +30,14 @@ locals {
       condition = null
     },
     {
+      sid       = "RenewTheSecret"
+      actions   = ["secretsmanager:PutSecretValue"]
+      resources = var.renews_secret ? var.secret_arn[*] : []
+      condition = null
+    },
+    {
       sid       = "DecryptTheSecret"
-      actions   = ["kms:Decrypt"]
+      actions   = var.renews_secret ? ["kms:Decrypt", "kms:GenerateDataKey"] : ["kms:Decrypt"]
       resources = var.secret_kms_key_arn[*]
       condition = null
     },

@@ -23,6 +23,11 @@ variable "secret_arn" {
   type        = string
 }
 
+variable "renews_secret" {
+  description = "Whether its vendor grants tokens that are kept in the secret, and so written by the function."
+  type        = bool
+}
+
 variable "secret_kms_key_arn" {
   description = "The customer key of its secret."
   type        = string

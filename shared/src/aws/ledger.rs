@@ -32,8 +32,8 @@ const READ: &str = "dynamodb:BatchGetItem";
 /// The ledger's table.
 #[derive(Clone, Debug)]
 pub struct LedgerTable {
-    client: Client,
-    table: String,
+    pub(super) client: Client,
+    pub(super) table: String,
 }
 
 impl LedgerTable {

@@ -6,6 +6,7 @@
 mod activity;
 mod failures;
 mod lanes;
+mod leases;
 mod ledger;
 mod objects;
 mod pipelines;

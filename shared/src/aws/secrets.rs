@@ -40,4 +40,10 @@ impl Secrets for SecretStore {
         self.cache().insert(arn.to_owned(), secret.clone());
         Ok(secret)
     }
+
+    async fn replace(&self, arn: &str, secret: &str) -> Result<(), PortError> {
+        self.cache().insert(arn.to_owned(), secret.to_owned());
+        let put = self.client.put_secret_value().secret_id(arn).secret_string(secret).send().await;
+        put.map(drop).map_err(|error| failed("secretsmanager:PutSecretValue", &error))
+    }
 }

@@ -62,6 +62,7 @@ mod tests {
     use regex::Regex;
 
     use super::*;
+    use crate::destination::Auth;
 
     /// A pattern of infra/locals.tf. HCL escapes the backslash and the quote as JSON does.
     fn pattern(locals: &str, name: &str) -> Regex {
@@ -77,11 +78,14 @@ mod tests {
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
         let locals = fs::read_to_string(format!("{root}/infra/locals.tf")).unwrap();
         let (name, without_secret) = (pattern(&locals, "connector_name"), pattern(&locals, "connector_without_secret"));
+        let with_tokens = pattern(&locals, "connector_with_tokens");
         let connectors = connectors().unwrap();
         for connector in &connectors {
             let text = fs::read_to_string(format!("{root}/shared/destinations/{}.toml", connector.slug())).unwrap();
-            let found = (&name.captures(&text).unwrap()[1], !without_secret.is_match(&text));
-            assert_eq!(found, (connector.name.as_str(), connector.needs_secret()), "{}", connector.slug());
+            let found =
+                (&name.captures(&text).unwrap()[1], !without_secret.is_match(&text), with_tokens.is_match(&text));
+            let renews = matches!(connector.auth, Auth::Oauth(_));
+            assert_eq!(found, (connector.name.as_str(), connector.needs_secret(), renews), "{}", connector.slug());
         }
         assert!(connectors.len() >= 5);
     }

@@ -65,7 +65,8 @@ impl Action {
             ));
         }
         if self.request(step).is_none() {
-            let others: String = self.can_remove().map(|step| format!(" or \"{}\"", step.as_str())).collect();
+            let others: Vec<_> = self.can_remove().flat_map(|step| [" or \"", step.as_str(), "\""]).collect();
+            let others = others.concat();
             return Err(format!("the action {name} cannot {}; write {setting} = \"{nothing}\"{others}", step.as_str()));
         }
         if step.takes_the_row() && removes == Removes::Created && !self.tells_created() {

@@ -18,7 +18,7 @@ use shared::{
     key::Key,
     lane::Lanes,
     ledger::{Entry, LedgerKey, Past, PastOutcome, Pending, Progress, Written},
-    ports::{Failures as _, LaneCounts, Ledger, Objects as _, Pipelines as _},
+    ports::{Failures as _, LaneCounts, Leases, Ledger, Objects as _, Pipelines as _},
     position::Position,
     testing::{MemoryLaneCounts, MemoryLedger},
     time::Timestamp,
@@ -64,6 +64,19 @@ fn entry(epoch: u64, position: &str) -> Entry {
         expires_at: Some(Timestamp::from_millis(1_800_000_000_000)),
         progress: None,
     }
+}
+
+async fn a_lease_is_one_invocations_until_it_ends(leases: &impl Leases) {
+    let at = |seconds: i64| Timestamp::from_millis(1_700_000_000_000 + seconds * 1_000);
+    assert!(leases.take("token/crm", at(0), at(60)).await.unwrap());
+    assert!(!leases.take("token/crm", at(59), at(119)).await.unwrap(), "another's");
+    assert!(leases.take("token/erp", at(59), at(119)).await.unwrap(), "of another name");
+    assert!(leases.take("token/crm", at(60), at(120)).await.unwrap(), "it has ended by itself");
+    leases.give_back("token/crm", at(60)).await.unwrap();
+    assert!(!leases.take("token/crm", at(61), at(121)).await.unwrap(), "who comes back late gives nothing back");
+    leases.give_back("token/crm", at(120)).await.unwrap();
+    assert!(leases.take("token/crm", at(62), at(122)).await.unwrap());
+    leases.give_back("token/unknown", at(1)).await.unwrap();
 }
 
 /// Positions as Kinesis and DynamoDB streams write them: texts of digits of any length, compared as numbers.
@@ -122,6 +135,14 @@ async fn the_ledger_only_moves_forward() {
     a_ledger_only_moves_forward(&MemoryLedger::default()).await;
     let ground = ground().await;
     a_ledger_only_moves_forward(&LedgerTable::new(ground.aws().dynamodb(), "store-freshet-ledger")).await;
+}
+
+#[tokio::test]
+async fn a_lease_ends_by_itself_and_is_given_back_by_who_has_it() {
+    a_lease_is_one_invocations_until_it_ends(&MemoryLedger::default()).await;
+    let ground = ground().await;
+    let table = LedgerTable::new(ground.aws().dynamodb(), "store-freshet-ledger");
+    a_lease_is_one_invocations_until_it_ends(&table).await;
 }
 
 async fn a_count_of_lanes_is_kept(counts: &impl LaneCounts) {

@@ -1,4 +1,5 @@
-//! Secrets Manager, as far as the functions call it: `GetSecretValue`, over the service's JSON protocol.
+//! Secrets Manager, as far as the functions call it: `GetSecretValue` and `PutSecretValue`, over the service's JSON
+//! protocol.
 
 use std::{
     collections::HashMap,
@@ -52,17 +53,23 @@ impl Drop for Secrets {
     }
 }
 
-/// "`GetSecretValue`", Secrets Manager API reference.
+/// "`GetSecretValue`" and "`PutSecretValue`", Secrets Manager API reference.
 async fn answer(State(kept): State<Kept>, headers: HeaderMap, body: String) -> (StatusCode, Json<Value>) {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
-    if target != "secretsmanager.GetSecretValue" {
-        return refuse("InvalidRequestException", "the local Secrets Manager knows GetSecretValue only");
+    if !["secretsmanager.GetSecretValue", "secretsmanager.PutSecretValue"].contains(&target) {
+        let knows = "the local Secrets Manager knows GetSecretValue and PutSecretValue only";
+        return refuse("InvalidRequestException", knows);
     }
     let request: Value = serde_json::from_str(&body).unwrap_or_default();
     let arn = request["SecretId"].as_str().unwrap_or_default();
-    match kept.lock().unwrap_or_else(PoisonError::into_inner).get(arn) {
-        Some(text) => (StatusCode::OK, Json(json!({"ARN": arn, "Name": arn, "SecretString": text}))),
-        None => refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret."),
+    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+    match (kept.get_mut(arn), request["SecretString"].as_str()) {
+        (Some(held), Some(text)) => {
+            text.clone_into(held);
+            (StatusCode::OK, Json(json!({"ARN": arn, "Name": arn, "VersionStages": ["AWSCURRENT"]})))
+        }
+        (Some(text), None) => (StatusCode::OK, Json(json!({"ARN": arn, "Name": arn, "SecretString": text}))),
+        (None, _) => refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret."),
     }
 }
 
@@ -98,5 +105,8 @@ mod tests {
         service.put("arn:a", "two");
         assert_eq!(store.secret("arn:a", false).await.unwrap(), "one", "cached");
         assert_eq!(store.secret("arn:a", true).await.unwrap(), "two");
+        store.replace("arn:a", "three").await.unwrap();
+        assert_eq!(SecretStore::new(aws.secrets()).secret("arn:a", false).await.unwrap(), "three");
+        assert!(store.replace("arn:b", "new").await.is_err(), "only what Terraform knows is written");
     }
 }
