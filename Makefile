@@ -5,7 +5,7 @@ CARGO ?= cargo
 # The functions' processor: arm64 as Terraform has it, or x86_64.
 ARCH ?= arm64
 
-.PHONY: help demo test check package deploy-test bench clean
+.PHONY: help demo test check package contract-test deploy-test bench clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,6 +22,9 @@ check: ## Format and lints only
 
 package: ## Build the functions' zips, target/lambda/ARCH; ARCH=arm64 or x86_64
 	@infra/packaging/run $(ARCH)
+
+contract-test: ## Judge the connectors' requests and answers by the vendors' own OpenAPI files
+	@tests/contract/run
 
 deploy-test: ## Deploy the example store to an emulator of AWS with Terraform, and check that changes arrive
 	@tests/deploy/run
