@@ -284,6 +284,15 @@ pub struct Field {
     pub help: String,
     /// A value that the vendor takes.
     pub example: String,
+    /// The expression that a pipeline has for it, where a column of the field's name is not what one would map.
+    pub expression: Option<String>,
+}
+
+impl Field {
+    /// An expression that a pipeline may have for it.
+    pub fn mapping(&self) -> String {
+        self.expression.clone().unwrap_or_else(|| format!("after.{}", self.name))
+    }
 }
 
 /// What the vendor takes in a field.

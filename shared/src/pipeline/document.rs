@@ -284,10 +284,11 @@ impl Check<'_> {
             self.problem(
                 fields_at,
                 format!(
-                    "{} needs the field `{name}`: {help}; add a line such as {name} = \"after.{name}\"",
+                    "{} needs the field `{name}`: {help}; add a line such as {name} = \"{mapping}\"",
                     action.name(),
                     name = field.name,
-                    help = field.help
+                    help = field.help,
+                    mapping = field.mapping()
                 ),
             );
         }

@@ -1,20 +1,22 @@
 //! A connector's reference page.
 
-use std::fmt::Write as _;
+mod action;
+mod amount;
+mod example;
+mod failures;
+mod writer;
 
-use shared::destination::{
-    Action, Auth, Connector, FieldType, Grant, Mode, Placeholder, Setting, SettingType, Text, Values,
-};
+use shared::destination::{Action, Auth, Connector, Grant, Placeholder, Setting, SettingType, Text};
 
-use super::{most, on_delete, on_leave};
-
-/// No line is longer, where its words allow it.
-const WIDTH: usize = 100;
+use self::writer::Writer;
 
 /// Everything about a connector, as its file says it: Markdown that is read well as it is.
 pub fn page(connector: &Connector) -> String {
-    let mut page = Page(format!("# {} ({})\n", connector.name, connector.slug()));
+    let mut page = Writer::new(&format!("{} (`{}`)", capitalised(&connector.name), connector.slug()));
     page.paragraph(&connector.summary);
+    page.heading("## Declare it");
+    page.paragraph("In Terraform, among the stack's variables:");
+    page.code("hcl", &example::destination(connector));
     if !connector.settings.is_empty() {
         page.heading("## Settings");
         for setting in &connector.settings {
@@ -26,105 +28,43 @@ pub fn page(connector: &Connector) -> String {
     }
     page.heading("## Secret");
     page.paragraph(&secret(&connector.auth));
+    if !matches!(connector.auth, Auth::None) {
+        page.paragraph(
+            "Put it into Secrets Manager as it is, and its ARN into `secret_arn`. It is cached for a while, and read \
+             again when it is not accepted, so changing it needs no deploy.",
+        );
+    }
     if !connector.limits.is_empty() {
         page.heading("## Limits");
+        page.paragraph(
+            "As the vendor tells them; which are yours depends on the plan. `rate_limit` of the destination keeps all \
+             of its invocations together below one.",
+        );
         for limit in &connector.limits {
-            let (requests, seconds) = (limit.requests, limit.seconds);
-            let text = format!("{requests} requests in {seconds} seconds: {}.", limit.scope);
+            let (requests, per) = (amount::number(limit.requests), amount::per(limit.seconds));
+            let noun = if limit.requests == 1 { "request" } else { "requests" };
+            let text = format!("{requests} {noun} {per}: {}.", limit.scope);
             page.item(&sourced(&text, &limit.source, limit.unverified));
         }
     }
     page.heading("## Actions");
     for action in &connector.actions {
-        page.action(connector, action);
+        action::action(&mut page, connector, action);
     }
+    failures::failures(&mut page, connector);
     if !connector.facts.is_empty() {
         page.heading("## What is relied upon");
         for fact in &connector.facts {
             page.item(&sourced(&fact.says, &fact.source, fact.unverified));
         }
     }
-    page.0
+    page.end()
 }
 
-struct Page(String);
-
-impl Page {
-    fn heading(&mut self, text: &str) {
-        // Writing to a string cannot fail.
-        let _ = write!(self.0, "\n{text}\n\n");
-    }
-
-    fn paragraph(&mut self, text: &str) {
-        if !self.0.ends_with("\n\n") {
-            self.0.push('\n');
-        }
-        self.wrapped("", text);
-    }
-
-    fn item(&mut self, text: &str) {
-        self.wrapped("- ", text);
-    }
-
-    /// The text's words in lines; those after the first are indented as far as the first one's mark.
-    fn wrapped(&mut self, mark: &str, text: &str) {
-        let indent = " ".repeat(mark.len());
-        let mut line = mark.to_owned();
-        let mut is_begun = false;
-        for word in text.split_whitespace() {
-            if is_begun && line.chars().count() + 1 + word.chars().count() > WIDTH {
-                self.0.push_str(&line);
-                self.0.push('\n');
-                line.clone_from(&indent);
-                is_begun = false;
-            }
-            if is_begun {
-                line.push(' ');
-            }
-            line.push_str(word);
-            is_begun = true;
-        }
-        self.0.push_str(&line);
-        self.0.push('\n');
-    }
-
-    fn action(&mut self, connector: &Connector, action: &Action) {
-        if !self.0.ends_with("\n\n") {
-            self.0.push('\n');
-        }
-        let _ = write!(self.0, "### `{}`: {}\n\n", action.name(), action.label);
-        self.paragraph(&action.help);
-        self.0.push('\n');
-        match (action.mode, &action.match_field) {
-            (Mode::Append, _) => self.item("Every change is sent, in its order: none replaces another."),
-            (Mode::Upsert, Some(field)) => {
-                let field = matched(connector, field.get_ref());
-                self.item(&format!("A row is kept in step. The vendor tells it by {field}."));
-            }
-            (Mode::Upsert, None) => self.item("A row is kept in step."),
-        }
-        let (most, bytes) = (most(connector, &action.request), action.request.bytes);
-        self.item(&format!("A request takes at most {most} of them and {bytes} bytes."));
-        self.item(&format!("on_delete: {}. on_leave: {}.", on_delete(action).join(", "), on_leave(action).join(", ")));
-        if action.values == Values::Text {
-            self.item("Values are written as text, null as the empty text; a list or an object cannot be sent.");
-        }
-        for field in &action.fields {
-            let required = if field.required { ", required" } else { "" };
-            self.item(&format!(
-                "Field `{}` ({}{required}): {} Example: {}",
-                field.name,
-                field_type(field.r#type),
-                field.help,
-                field.example
-            ));
-        }
-        self.item(if action.other_fields {
-            "Fields of any other name may be mapped too."
-        } else {
-            "No other field may be mapped."
-        });
-    }
+/// A name at the beginning: within a sentence some have an article.
+fn capitalised(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
 }
 
 fn sourced(text: &str, source: &str, is_unverified: bool) -> String {
@@ -185,41 +125,75 @@ fn secret(auth: &Auth) -> String {
     }
 }
 
+/// The field by which the vendor finds a row, and the setting that says so where there is one.
 fn matched(connector: &Connector, field: &Text) -> String {
     if let Some(Placeholder::Setting(name)) = field.whole() {
-        let setting = connector.settings.iter().find(|setting| setting.name() == name);
-        let default = setting.and_then(|setting| setting.default.as_ref()).map(|default| &default.get_ref().0);
-        let unless = default.map_or_else(String::new, |default| format!(" ({default} unless set)"));
+        let unless = default(connector, name).map_or_else(String::new, |name| format!(" (`{name}` unless set)"));
         return format!("the field that the setting `{name}` names{unless}");
     }
     format!("the field `{}`", field.render(&mut |_| Err(())).unwrap_or_default())
 }
 
-const fn field_type(r#type: FieldType) -> &'static str {
-    match r#type {
-        FieldType::Text => "text",
-        FieldType::Email => "e-mail address",
-        FieldType::Phone => "telephone number",
-        FieldType::Url => "address",
-        FieldType::Number => "number",
-        FieldType::Boolean => "true or false",
-        FieldType::Time => "time",
-        FieldType::Json => "list or object",
-    }
+/// The name of the field by which the vendor finds a row, where nobody sets another.
+fn match_field(connector: &Connector, action: &Action) -> Option<String> {
+    let field = action.match_field.as_ref()?.get_ref();
+    let name = |placeholder: &Placeholder| match placeholder {
+        Placeholder::Setting(name) => default(connector, name).map(str::to_owned).ok_or(()),
+        _ => Err(()),
+    };
+    field.render(&mut { name }).ok()
+}
+
+/// What a setting is where nobody sets it.
+fn default<'c>(connector: &'c Connector, name: &str) -> Option<&'c str> {
+    let setting = connector.settings.iter().find(|setting| setting.name() == name)?;
+    Some(&setting.default.as_ref()?.get_ref().0)
 }
 
 #[cfg(test)]
 mod tests {
+    use shared::{
+        destination::connectors,
+        pipeline::{Known, Pipeline},
+    };
+
     use super::*;
     use crate::commands::destinations::tests::EXAMPLE;
+
+    #[test]
+    fn every_example_of_a_pipeline_can_be_pushed() {
+        for connector in connectors().unwrap() {
+            let slug = connector.slug().to_owned();
+            let known = Known { sources: vec!["customers".into()], destinations: vec![(slug.clone(), slug.clone())] };
+            for action in &connector.actions {
+                let text = example::pipeline(connector, action);
+                let pushed = Pipeline::parse("example.toml", &text, 0, &known);
+                assert!(pushed.is_ok(), "{slug}: {}\n{text}", pushed.unwrap_err());
+            }
+        }
+    }
 
     #[test]
     fn a_page_has_everything_in_the_order_of_the_file() {
         let connector = Connector::parse("example.toml", EXAMPLE).unwrap();
         let expected = "\
-# Example (example)
+# Example (`example`)
 
 Rows and events of an example.
+
+## Declare it
+
+In Terraform, among the stack's variables:
+
+```hcl
+destinations = {
+  example = {
+    connector  = \"example\"
+    settings   = { region = \"eu\" }
+    secret_arn = aws_secretsmanager_secret.example.arn
+  }
+}
+```
 
 ## Settings
 
@@ -234,10 +208,16 @@ Rows and events of an example.
 Needed, and sent as the password of `authorization: Basic …`: the API key; Example shows it under
 Account.
 
+Put it into Secrets Manager as it is, and its ARN into `secret_arn`. It is cached for a while, and
+read again when it is not accepted, so changing it needs no deploy.
+
 ## Limits
 
+As the vendor tells them; which are yours depends on the plan. `rate_limit` of the destination keeps
+all of its invocations together below one.
+
 - 100 requests in 10 seconds: an account. (https://example.com/docs, Limits)
-- Unverified: 5000 requests in 86400 seconds: an account of the free plan. (hearsay)
+- Unverified: 5,000 requests a day: an account of the free plan. (hearsay)
 
 ## Actions
 
@@ -245,22 +225,76 @@ Account.
 
 Looks for a row by the match field; creates it, or replaces its fields.
 
-- A row is kept in step. The vendor tells it by the field that the setting `match_by` names (email
+- A row is kept in step. Example finds it by the field that the setting `match_by` names (`email`
   unless set).
-- A request takes at most 10 of them and 2000 bytes.
-- on_delete: ignore, archive. on_leave: keep, archive.
+- `PUT https://<region>.example.com/rows`: at most 10 in one, and at most 2 KB.
 - Values are written as text, null as the empty text; a list or an object cannot be sent.
-- Field `email` (e-mail address, required): The row's e-mail address. Example: ada@example.com
-- No other field may be mapped.
+- A 2xx says that all of a request is done.
+- When a row is deleted: on_delete = ignore, archive (on_expire, by its time to live: the same).
+  When it leaves the filter: on_leave = keep, archive.
+- `archive`: the row is taken out of use there. `DELETE https://<region>.example.com/rows`: at most
+  10 in one, and at most 2 KB.
+- Example does not tell which rows a pipeline has created: to take rows away, write
+  `removes = \"any\"`, and it takes away any that it has delivered to.
+
+| field   | type                     | example           | what it is |
+|---------|--------------------------|-------------------|---|
+| `email` | e-mail address, required | `ada@example.com` | The row's e-mail address. |
+
+No other field may be mapped.
+
+A pipeline, for a source of the name `customers`:
+
+```toml
+name = \"customers-to-example\"
+source = \"customers\"
+destination = \"example\"
+action = \"upsert_row\"
+
+[fields]
+email = \"after.email\"
+```
 
 ### `send_event`: Send an event
 
 Sends an event.
 
 - Every change is sent, in its order: none replaces another.
-- A request takes at most 1 to 50 of them and 1000000 bytes.
-- on_delete: send, ignore. on_leave: keep.
-- Fields of any other name may be mapped too.
+- `POST https://<region>.example.com/events`: as many as the setting `batch` says (20 unless set) in
+  one, and at most 1 MB.
+- A 2xx says that all of a request is done.
+- When a row is deleted: on_delete = send, ignore (on_expire, by its time to live: the same). When
+  it leaves the filter: on_leave = keep.
+
+Fields of any other name may be mapped too.
+
+A pipeline, for a source of the name `customers`:
+
+```toml
+name = \"customers-to-example\"
+source = \"customers\"
+destination = \"example\"
+action = \"send_event\"
+
+[fields]
+id = \"after.id\"
+name = \"after.name\"
+```
+
+## When something fails
+
+- 401: the secret, or what it may do, is not accepted. It is read once more; if that does not help,
+  the queue holds, is tried again every five minutes and loses nothing, and the alarm `unauthorised`
+  rings.
+- 429: too much in too little time. Every lane waits until the time in `retry-after`, at most twelve
+  hours; without one the lane waits, from a second to an hour.
+- 408, 425, 5xx, no answer: it passes. The lane waits, from a second to an hour, and tries again;
+  every lane waits where the answer has Retry-After. A redirect is not followed, and waits too: set
+  the address.
+- Any other 4xx for several: those that the answer names become failures, and the others go again;
+  where it names none, halves go again until what is wrong stands alone.
+- Any other 4xx for one: it becomes a failure with the vendor's words, and the lane moves on.
+  `freshet failures list` shows it; mend the row or the pipeline, then `freshet failures redrive`.
 
 ## What is relied upon
 
