@@ -42,6 +42,8 @@ export const gaps = {
   'hubspot POST /crm/v3/objects/companies/batch/archive': OBJECTS,
   'hubspot POST /crm/v3/objects/deals/batch/upsert': OBJECTS,
   'hubspot POST /crm/v3/objects/deals/batch/archive': OBJECTS,
+  'hubspot POST /crm/v3/objects/2-3465404/batch/upsert': OBJECTS,
+  'hubspot POST /crm/v3/objects/2-3465404/batch/archive': OBJECTS,
 };
 
 const EXAMPLES = "made of examples, Braze's requires neither a body nor a member";
