@@ -113,6 +113,12 @@ default = "email"
 [settings.refused]
 id = "Example gives it itself; set a field of yours"
 
+[[settings]]
+name = "project"
+label = "Project"
+help = "Where events go."
+type = "text"
+
 [auth.basic]
 user = "api"
 help = "the API key; Example shows it under Account"
@@ -146,6 +152,15 @@ required = true
 help = "The row's e-mail address."
 example = "ada@example.com"
 
+[[actions.fields]]
+name = "seen_at"
+label = "Last seen"
+type = "time"
+format = "epoch_seconds"
+help = "When the row was seen."
+example = "2026-07-25T17:20:00Z"
+expression = "after.updated_at"
+
 [actions.request]
 method = "PUT"
 url = "https://{setting.region}.example.com/rows"
@@ -171,7 +186,7 @@ other_fields = true
 
 [actions.request]
 method = "POST"
-url = "https://{setting.region}.example.com/events"
+url = "https://{setting.region}.example.com/{setting.project}/events"
 shape = "array"
 count = "{setting.batch}"
 bytes = 1_000_000

@@ -202,6 +202,7 @@ destinations = {
   request.
 - `match_by` (text; email unless set): Match by. The field that tells rows apart.
 - `match_by` cannot be id: Example gives it itself; set a field of yours.
+- `project` (text; optional): Project. Where events go.
 
 ## Secret
 
@@ -237,9 +238,10 @@ Looks for a row by the match field; creates it, or replaces its fields.
 - Example does not tell which rows a pipeline has created: to take rows away, write
   `removes = \"any\"`, and it takes away any that it has delivered to.
 
-| field   | type                     | example           | what it is |
-|---------|--------------------------|-------------------|---|
-| `email` | e-mail address, required | `ada@example.com` | The row's e-mail address. |
+| field     | type                             | example                | what it is |
+|-----------|----------------------------------|------------------------|---|
+| `email`   | e-mail address, required         | `ada@example.com`      | The row's e-mail address. |
+| `seen_at` | time, sent as seconds since 1970 | `2026-07-25T17:20:00Z` | When the row was seen. |
 
 No other field may be mapped.
 
@@ -253,6 +255,7 @@ action = \"upsert_row\"
 
 [fields]
 email = \"after.email\"
+seen_at = \"after.updated_at\"
 ```
 
 ### `send_event`: Send an event
@@ -260,8 +263,9 @@ email = \"after.email\"
 Sends an event.
 
 - Every change is sent, in its order: none replaces another.
-- `POST https://<region>.example.com/events`: as many as the setting `batch` says (20 unless set) in
-  one, and at most 1 MB.
+- `POST https://<region>.example.com/<project>/events`: as many as the setting `batch` says (20
+  unless set) in one, and at most 1 MB.
+- Needs the setting `project`.
 - A 2xx says that all of a request is done.
 - When a row is deleted: on_delete = send, ignore (on_expire, by its time to live: the same). When
   it leaves the filter: on_leave = keep.

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use shared::{
     delivery::Step,
-    destination::{Action, Connector, FieldType, Mode, Placeholder, Reading, Request, Text, Values},
+    destination::{Action, Connector, FieldType, Mode, Placeholder, Reading, Request, Setting, Text, Values},
 };
 
 use super::{amount, default, example, matched, writer::Writer};
@@ -19,6 +19,12 @@ pub fn action(page: &mut Writer, connector: &Connector, action: &Action) {
         Mode::Upsert => page.item(&format!("A row is kept in step. {}", found(connector, action))),
     }
     page.item(&format!("{}.", request(connector, &action.request)));
+    for setting in needed(connector, action) {
+        page.item(&format!("Needs the setting `{setting}`."));
+    }
+    if let Some(header) = &action.request.idempotency_header {
+        page.item(&format!("Every attempt of a request has the same `{header}`, so that a repeat is harmless."));
+    }
     if action.values == Values::Text {
         page.item("Values are written as text, null as the empty text; a list or an object cannot be sent.");
     }
@@ -27,6 +33,14 @@ pub fn action(page: &mut Writer, connector: &Connector, action: &Action) {
     fields(page, action);
     page.paragraph("A pipeline, for a source of the name `customers`:");
     page.code("toml", &example::pipeline(connector, action));
+}
+
+/// Settings that the action cannot do without, and the connector can.
+fn needed<'c>(connector: &'c Connector, action: &'c Action) -> impl Iterator<Item = &'c str> {
+    let optional =
+        connector.settings.iter().filter(|setting| setting.default.is_none() && !setting.required).map(Setting::name);
+    let url = action.request.url.get_ref();
+    optional.filter(|name| url.placeholders().any(|part| matches!(part, Placeholder::Setting(named) if named == name)))
 }
 
 /// By what the vendor finds the row.
@@ -144,7 +158,8 @@ fn fields(page: &mut Writer, action: &Action) {
             .iter()
             .map(|field| {
                 let required = if field.required { ", required" } else { "" };
-                let kind = format!("{}{required}", field_type(field.r#type));
+                let format = field.format.map_or_else(String::new, |format| format!(", {}", format.describe()));
+                let kind = format!("{}{format}{required}", field_type(field.r#type));
                 [format!("`{}`", field.name), kind, format!("`{}`", field.example), field.help.clone()]
             })
             .collect();
