@@ -34,6 +34,26 @@ export function connectors(folder, parse) {
           body: test.response.body ?? '',
           request: requests.get(test) ?? first(test),
         }));
-      return { slug, requests: [...requests.values()], answers };
+      const asked = polls(tests);
+      return {
+        slug,
+        requests: [...requests.values(), ...asked.filter(({ own }) => own).map(({ request }) => request)],
+        answers: [...answers, ...asked],
+      };
     });
+}
+
+/** Questions after a job and their answers; without a request of its own one is asked as another test's of its place. */
+function polls(tests) {
+  const first = new Map();
+  return tests.flatMap((test) =>
+    (test.polls ?? []).map((poll, index) => {
+      const name = `${test.name}, poll ${index + 1}`;
+      const place = `${test.action} ${index}`;
+      const own = poll.request && { name, secret: test.secret, body: '', ...poll.request };
+      if (own && !first.has(place)) first.set(place, own);
+      const { status, headers = {}, body = '' } = poll.response;
+      return { name, status, headers, body, request: own ?? first.get(place), own };
+    }),
+  );
 }

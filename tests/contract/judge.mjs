@@ -1,7 +1,7 @@
 // What is asked of Prism, and what its verdicts mean. `found` collects over all connectors; `count` is one connector's.
 
 import { answers as differences, loose } from './known.mjs';
-import { KINDS, OPTIONAL, mistakes } from './mistakes.mjs';
+import { KINDS, OF_BODIES, OPTIONAL, mistakes } from './mistakes.mjs';
 import { send } from './prism.mjs';
 
 const NOTHING = { status: 204, headers: {}, body: '' };
@@ -36,16 +36,17 @@ export async function plant({ port, upstream, count, found }, operation, request
 }
 
 /** Kinds of which no mistake of the operation was refused. */
-export function unforbidden({ found }, operation, planted) {
+export function unforbidden({ found }, operation, place, planted) {
+  const possible = Object.keys(KINDS).filter((kind) => place.operation.requestBody || !OF_BODIES.includes(kind));
   const refused = new Set([...planted.values()].filter((mistake) => mistake.refused).map(({ kind }) => kind));
-  for (const kind of Object.keys(KINDS)) {
+  for (const kind of possible) {
     const name = `${operation}: ${kind}`;
     found.judged.add(name);
     if (refused.has(kind)) continue;
     if (name in loose) found.held.add(name);
     else if (!OPTIONAL.includes(kind)) found.problems.push(`${operation}: no request ${KINDS[kind]} was refused`);
   }
-  return Object.keys(KINDS).filter((kind) => !refused.has(kind));
+  return possible.filter((kind) => !refused.has(kind));
 }
 
 /** An answer as the file has it; and one that is only a word, to see that the specification was looked at. */

@@ -44,6 +44,8 @@ export const gaps = {
   'hubspot POST /crm/v3/objects/deals/batch/archive': OBJECTS,
   'hubspot POST /crm/v3/objects/2-3465404/batch/upsert': OBJECTS,
   'hubspot POST /crm/v3/objects/2-3465404/batch/archive': OBJECTS,
+  'klaviyo GET /api/profile-bulk-import-jobs/01GSQPBF74KQ5YTDEPP41T1BZH/import-errors':
+    'klaviyo/openapi, get_errors_for_bulk_import_profiles_job, has it (as a further klaviyo-….json in FRESHET_SPECS)',
 };
 
 const EXAMPLES = "made of examples, Braze's requires neither a body nor a member";
@@ -79,6 +81,14 @@ export const answers = {
       ],
     ),
   ),
+  'klaviyo: bulk: a 202 that names no job is no success': {
+    only: /property data must have required property/,
+    why: 'it shows what is done with an answer that the specification rules out',
+  },
+  'klaviyo: bulk: an unknown state is asked for again, poll 1': {
+    only: /status must be equal to one of the allowed values/,
+    why: 'the same',
+  },
   'klaviyo: a success without an id is a success': {
     only: /required property 'links'$|property data.id must be string$/,
     why: 'it shows what is done with an answer that the specification rules out',

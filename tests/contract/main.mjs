@@ -67,11 +67,11 @@ async function judge(connector) {
       for (const [request, place] of here) {
         await validate(context, request, place);
         const operation = `${slug} ${request.method} ${place.template}`;
-        if (!operations.has(operation)) operations.set(operation, new Map());
-        await plant(context, operation, request, place, operations.get(operation));
+        if (!operations.has(operation)) operations.set(operation, { place, planted: new Map() });
+        await plant(context, operation, request, place, operations.get(operation).planted);
       }
-      for (const [operation, planted] of operations) {
-        const kinds = unforbidden(context, operation, planted);
+      for (const [operation, { place, planted }] of operations) {
+        const kinds = unforbidden(context, operation, place, planted);
         if (kinds.length > 0) remarks.push(`not forbidden by the specification: ${operation}, mistakes of ${kinds.join(', ')}`);
       }
       for (const answer of connector.answers) {

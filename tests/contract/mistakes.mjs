@@ -18,12 +18,15 @@ export const KINDS = {
 /** Kinds that not every vendor's interface can forbid: it may need no header and offer no choices. */
 export const OPTIONAL = ['header', 'choice'];
 
+/** Kinds of an operation that takes a body. */
+export const OF_BODIES = ['media', 'body', 'member', 'type'];
+
 /** Those mistakes of a good request that its specification forbids: `{ kind, what, request }` each. */
 export function* mistakes({ specification: { document }, operation, declared, path, search }, good) {
   const sent = { method: good.method, path: path + search, headers: good.headers, body: good.body };
   const planted = (kind, what, change) => ({ kind, what, request: { ...sent, ...change } });
 
-  yield planted('path', `${path}-nowhere`, { path: `${path}-nowhere${search}` });
+  yield planted('path', `${path}/nowhere`, { path: `${path}/nowhere${search}` });
   yield planted('method', 'TRACE', { method: 'TRACE' });
 
   const secured = operation.security ?? document.security ?? [];
