@@ -24,6 +24,7 @@ output "freshet" {
       for name, destination in var.destinations : name => {
         connector       = destination.connector
         settings        = destination.settings
+        secret_arn      = destination.secret_arn
         lanes           = local.lanes[name]
         queue_url       = module.destination[name].queue.url
         dead_letter_url = module.destination[name].dead_letter_queue.url

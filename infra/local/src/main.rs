@@ -20,7 +20,7 @@ enum Command {
     Demo(demo::Arguments),
     /// Hand an event to one function, and show what it returns and what it emits
     Invoke(invoke::Arguments),
-    /// List what can be delivered to, and show the reference page of each
+    /// List what can be delivered to, show the reference page of each, and check a stack's credentials
     Destinations(destinations::Arguments),
     /// Push, pull, compare and list the pipelines of a deployed stack
     Pipelines(pipelines::Arguments),
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
         match cli.command {
             Command::Demo(arguments) => demo::command(arguments).await,
             Command::Invoke(arguments) => invoke::command(arguments).await,
-            Command::Destinations(arguments) => destinations::command(&arguments),
+            Command::Destinations(arguments) => destinations::command(&arguments, &ProcessEnvironment).await,
             Command::Pipelines(arguments) => pipelines::command(arguments, &ProcessEnvironment).await,
             Command::Status(arguments) => status::command(arguments, &ProcessEnvironment).await,
             Command::Failures(arguments) => failures::command(arguments, &ProcessEnvironment).await,

@@ -24,6 +24,8 @@ pub struct Destination {
     /// The token endpoint and the scope, for [`Auth::Oauth`].
     pub(super) token_url: String,
     pub(super) scope: Option<String>,
+    /// Where the credentials are tried; empty where nowhere.
+    pub(super) check_url: String,
     /// Of every request, by name.
     pub(super) headers: Vec<(String, String)>,
     /// Every step of every action that sends something.
@@ -98,6 +100,8 @@ impl Connector {
             token_url = fill(auth.token_url.get_ref())?;
             scope = auth.scope.as_ref().map(|scope| fill(scope.get_ref())).transpose()?;
         }
+        let check = self.check.as_ref().map(|check| fill(check.url.get_ref(), &resolved));
+        let check_url = check.transpose().map_err(|problem| vec![problem])?.unwrap_or_default();
         let mut headers = Vec::new();
         for (name, template) in &self.headers {
             let text = fill(template.get_ref(), &resolved).map_err(|problem| vec![problem])?;
@@ -120,6 +124,7 @@ impl Connector {
             user,
             token_url,
             scope,
+            check_url,
             headers,
             requests,
             unset,

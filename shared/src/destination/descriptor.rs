@@ -7,6 +7,7 @@ use toml::Spanned;
 
 use super::{
     case::Case,
+    check::CheckRequest,
     codec::Codec,
     format::Format,
     oauth::OauthAuth,
@@ -36,6 +37,8 @@ pub struct Connector {
     /// Headers of every request, by their names in lower case; `content-type` takes the place of the usual one.
     #[serde(default)]
     pub headers: BTreeMap<String, Spanned<Text>>,
+    /// One cheap request that tells whether the credentials are accepted.
+    pub check: Option<CheckRequest>,
     /// How much the vendor takes.
     #[serde(default)]
     pub limits: Vec<Limit>,

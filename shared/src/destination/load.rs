@@ -105,6 +105,9 @@ fn checked(file: &str) -> impl FnOnce(Connector) -> Result<Connector, Mistake> {
         if let Auth::Oauth(auth) = &connector.auth {
             std::iter::once(&auth.token_url).chain(&auth.scope).try_for_each(|text| only_settings(&connector, text))?;
         }
+        if let Some(check) = &connector.check {
+            only_settings(&connector, &check.url)?;
+        }
         connector.headers.iter().try_for_each(|(name, text)| header(&connector, name, text))?;
         connector.actions.iter().try_for_each(|each| action(&connector, each))?;
         Ok(connector)

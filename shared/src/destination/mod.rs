@@ -15,6 +15,7 @@
 
 mod answer;
 mod case;
+mod check;
 mod codec;
 mod configure;
 mod credentials;
@@ -33,6 +34,7 @@ mod template;
 pub use self::{
     answer::{Answered, unanswered},
     case::{Case, CaseDelivery, CaseJob, CaseOutcome, CasePoll, CaseRequest, CaseResponse, Kind},
+    check::{CheckMethod, CheckRequest},
     codec::Codec,
     configure::{Destination, Problem},
     descriptor::{

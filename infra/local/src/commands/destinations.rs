@@ -1,5 +1,6 @@
 //! `freshet destinations`: what can be delivered to, and a reference page of each, both from the connectors' files.
 
+mod check;
 mod list;
 mod page;
 
@@ -7,12 +8,14 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use shared::{
+    config::Environment,
     delivery::Step,
     destination::{Action, Connector, Mode, Placeholder, Request, connector, connectors},
 };
 
-pub use self::{list::list, page::page};
+pub use self::{check::check, list::list, page::page};
 use super::table::terminal_width;
+use crate::deployed::Chosen;
 
 /// The arguments of `freshet destinations`.
 #[derive(Debug, Args)]
@@ -28,13 +31,27 @@ enum Command {
         /// The connector, as the list has it
         connector: String,
     },
+    /// Ask a deployed stack's destinations whether they accept their credentials; exits with 1 where one does not
+    Check {
+        /// The destination; without one, all
+        name: Option<String>,
+        #[command(flatten)]
+        stack: Chosen,
+    },
 }
 
-/// Prints the list, or a connector's page.
-pub fn command(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+/// Prints the list, a connector's page, or what the destinations of a stack say of their credentials.
+pub async fn command(arguments: &Arguments, environment: &dyn Environment) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         None => print!("{}", list(&connectors()?, terminal_width())),
         Some(Command::Show { connector: slug }) => print!("{}", page(connector(slug)?)),
+        Some(Command::Check { name, stack }) => {
+            let report = check(&stack.connect(environment)?, name.as_deref()).await?;
+            print!("{report}");
+            if !report.is_good() {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 use shared::{
-    aws::{ActivityTable, Aws, Backbone, FailuresTable, FifoQueue, ObjectStore, PipelinesTable},
+    aws::{ActivityTable, Aws, Backbone, FailuresTable, FifoQueue, ObjectStore, PipelinesTable, SecretStore},
     config::Environment,
 };
 
@@ -50,6 +50,11 @@ impl<'a> Connection<'a> {
     /// The table of activity.
     pub fn activity(&self) -> ActivityTable {
         ActivityTable::new(self.aws.dynamodb(), &self.deployed.activity_table)
+    }
+
+    /// The destinations' secrets.
+    pub fn secrets(&self) -> SecretStore {
+        SecretStore::new(self.aws.secrets())
     }
 
     /// The objects in S3.

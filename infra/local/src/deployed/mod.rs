@@ -96,6 +96,9 @@ pub struct DeployedDestination {
     /// Its settings.
     #[serde(default)]
     pub settings: Value,
+    /// The ARN of its secret, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_arn: Option<String>,
     /// The count of lanes of its queue.
     pub lanes: u32,
     /// The queue's URL.

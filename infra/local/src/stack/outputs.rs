@@ -67,6 +67,7 @@ impl Ground {
             let told = DeployedDestination {
                 connector: variables.connector.clone(),
                 settings: serde_json::from_str(&settings)?,
+                secret_arn: variables.secret_arn.clone(),
                 lanes: variables.lanes(),
                 queue_url: queue.url.clone(),
                 dead_letter_url: queue.dead_letter_url.clone(),
