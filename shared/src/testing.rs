@@ -130,6 +130,10 @@ pub struct MemoryLedger {
     pub entries: Mutex<HashMap<LedgerKey, Entry>>,
     /// Leases, and until when each lasts.
     pub leases: Mutex<HashMap<String, Timestamp>>,
+    /// Keys asked for: DynamoDB bills each, found or not.
+    pub keys_read: AtomicU64,
+    /// Entries written, or tried to.
+    pub writes: AtomicU64,
     /// Attempts begun and not ended.
     pub attempts: Mutex<HashMap<String, u32>>,
     /// Makes reads fail.
@@ -162,12 +166,14 @@ impl Leases for MemoryLedger {
 impl Ledger for MemoryLedger {
     async fn read(&self, keys: &[LedgerKey]) -> Result<HashMap<LedgerKey, Entry>, PortError> {
         self.read_breaks.check("dynamodb:BatchGetItem").await?;
+        self.keys_read.fetch_add(keys.len() as u64, Ordering::Relaxed);
         let entries = lock(&self.entries);
         Ok(keys.iter().filter_map(|key| entries.get(key).map(|entry| (key.clone(), entry.clone()))).collect())
     }
 
     async fn write(&self, key: &LedgerKey, entry: &Entry) -> Result<Written, PortError> {
         self.write_breaks.check("dynamodb:PutItem").await?;
+        self.writes.fetch_add(1, Ordering::Relaxed);
         let mut entries = lock(&self.entries);
         if entries.get(key).is_some_and(|held| held.order >= entry.order) {
             return Ok(Written::Superseded);

@@ -6,6 +6,7 @@ mod memory;
 
 use std::{
     collections::{HashMap, HashSet},
+    sync::atomic::Ordering,
     time::Duration,
 };
 
@@ -282,6 +283,25 @@ async fn a_batch_refused_without_a_word_for_whose_sake_is_halved_until_those_sta
         assert_eq!((taken.len(), distinct.len()), (good, good), "{bad:?}: each good one once");
         assert_eq!(world.state.kept().len(), bad.len(), "{bad:?}: each bad one is a failure");
     }
+}
+
+#[tokio::test]
+async fn a_delivery_costs_the_ledger_one_read_and_one_write() {
+    let world = world();
+    let rows: Vec<String> = (0..100).map(|row| format!("row-{row}")).collect();
+    let keys: Vec<&str> = rows.iter().map(String::as_str).collect();
+    world.http.answer(200, &[], &upserted(&keys));
+    let batch = |first: u32| -> Vec<_> {
+        (first..).zip(&keys).map(|(position, key)| vec![contact(key, position, "pro")]).collect()
+    };
+    let cost = || [&world.ledger.keys_read, &world.ledger.writes].map(|count| count.load(Ordering::Relaxed));
+    assert!(deliver(HUBSPOT, world, &batch(1)).await.is_empty());
+    assert_eq!(cost(), [100, 100]);
+    // What comes again costs the read alone; what is unchanged advances the ledger.
+    assert!(deliver(HUBSPOT, world, &batch(1)).await.is_empty());
+    assert_eq!(cost(), [200, 100]);
+    assert!(deliver(HUBSPOT, world, &batch(1_000)).await.is_empty());
+    assert_eq!(cost(), [300, 200]);
 }
 
 #[tokio::test]
