@@ -51,5 +51,5 @@ pub use self::{
     removal::Cause,
     scalar::Scalar,
     status::LONGEST_WAIT,
-    template::{Json, Placeholder, Text},
+    template::{Json, Part, Placeholder, Text},
 };

@@ -72,9 +72,12 @@ impl Placeholder {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Text(Vec<Part>);
 
+/// A piece of a [`Text`].
 #[derive(Clone, Debug, PartialEq)]
-enum Part {
+pub enum Part {
+    /// Text that stands as it is.
     Literal(String),
+    /// What a placeholder stands for.
     Placeholder(Placeholder),
 }
 
@@ -102,6 +105,11 @@ impl Text {
             parts.push(Part::Literal(rest.to_owned()));
         }
         Ok(Self(parts))
+    }
+
+    /// Its pieces, in order.
+    pub fn parts(&self) -> &[Part] {
+        &self.0
     }
 
     /// The placeholders in it.

@@ -17,6 +17,7 @@ use freshet::{
     simulator::What,
     stack::{Ground, Stack, StackConfig, variables::Variables},
 };
+use shared::value::Value;
 
 fn store() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../infra/examples/store")
@@ -52,7 +53,7 @@ async fn events(stack: &Stack, destination: &str, count: usize) -> Vec<String> {
         let mut ids = HashSet::new();
         let received = stack.vendors()[destination].simulator.received();
         let data = received.into_iter().filter_map(|received| match received.what {
-            What::Event { id, data, .. } if ids.insert(id.clone()) => Some(data),
+            What::Event { id, fields, .. } if ids.insert(id.clone()) => Some(Value::Object(fields).to_json()),
             _ => None,
         });
         let data: Vec<String> = data.collect();

@@ -32,8 +32,8 @@ pub enum Sent {
     },
     /// An event to keep.
     Append {
-        /// The idempotency key.
-        id: String,
+        /// The idempotency key, where the destination is told one.
+        id: Option<String>,
         /// All mapped fields.
         values: Values,
     },

@@ -1,11 +1,11 @@
 //! What the simulated destinations received, as the check is told it.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     sync::{Mutex, PoisonError},
 };
 
-use serde_json::{Map, Value};
+use shared::value::{Object, Value};
 
 use super::{Received, Sent, Values};
 use crate::simulator::{Simulator, What};
@@ -36,23 +36,26 @@ fn take_over(simulator: &Simulator, log: &mut Log) {
     log.entries += new.len();
     log.received.extend(new.into_iter().filter_map(|entry| {
         let (accepted, sent) = match entry.what {
-            What::Upsert { key, properties, .. } => (true, Sent::Upsert { key, values: text_values(properties) }),
-            What::Archive { key: Some(key), .. } => (true, Sent::Remove { key }),
-            What::Event { id, data, .. } => {
-                let fields: Map<String, Value> = serde_json::from_str(&data).unwrap_or_default();
-                (true, Sent::Append { id, values: Values::of(fields) })
+            What::Upsert { key, fields, .. } => (true, Sent::Upsert { key, values: values(fields) }),
+            What::Remove { key: Some(key), .. } => (true, Sent::Remove { key }),
+            What::Event { id, fields, .. } => (true, Sent::Append { id, values: values(fields) }),
+            What::RecordRefused { key: Some(key), fields, passing: false, .. } => {
+                (false, Sent::Upsert { key, values: values(fields) })
             }
-            What::RecordRefused { key, properties, passing: false, .. } => {
-                (false, Sent::Upsert { key, values: text_values(properties) })
+            What::RecordRefused { key: None, id, fields, passing: false, .. } => {
+                (false, Sent::Append { id, values: values(fields) })
             }
-            What::Archive { key: None, .. } | What::RecordRefused { .. } | What::Refused { .. } | What::Fault(_) => {
-                return None;
-            }
+            What::Remove { key: None, .. }
+            | What::RecordRefused { .. }
+            | What::Refused { .. }
+            | What::Throttled { .. }
+            | What::Fault(_) => return None,
         };
         Some(Received { at_ms: entry.at_millis, accepted, sent })
     }));
 }
 
-fn text_values(properties: BTreeMap<String, String>) -> Values {
-    Values::of(properties.into_iter().map(|(name, value)| (name, Value::String(value))).collect())
+fn values(fields: Object) -> Values {
+    let json = Value::Object(fields).to_json();
+    Values::of(serde_json::from_str(&json).unwrap_or_default())
 }

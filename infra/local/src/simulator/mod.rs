@@ -1,41 +1,68 @@
-//! Simulated vendors, for the demo and for tests: servers on this machine that answer as the vendor's documentation
-//! says, refuse what the vendor would refuse, and write down what they took.
+//! Simulated vendors, for the demo and for tests: a server on this machine that answers as a connector's file says that
+//! the vendor does, refuses what the vendor would refuse, and writes down what it took.
 //!
-//! What was taken is the evidence that nothing was lost and that order was kept. So nothing here shares code with what
-//! makes requests: the signature is verified by code of its own, bodies are read by types of their own, and
-//! [`Received`] counts for itself.
+//! There is one simulator for all connectors. It reads the file the other way round: [`catalogue`] says what can be
+//! asked, [`backwards`] finds the records in a request, [`record`] checks them, [`rows`] keeps them, [`windows`] counts
+//! requests, and [`answer`] puts what became of them into the vendor's own [`examples`]. So it shares the file's
+//! mistakes; the contract tests are the check that does not. It shares no code with what makes requests: bodies are
+//! matched, credentials compared and signatures verified by code of its own.
 
-mod hubspot;
+mod answer;
+mod backwards;
+mod catalogue;
+mod credentials;
+mod examples;
 mod page;
 mod received;
+mod record;
+mod rows;
 mod server;
-mod webhook;
+mod service;
+mod signature;
+mod windows;
 
 use std::{
-    collections::BTreeMap,
     io,
     net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, State},
+    http::{HeaderMap, Method, Uri},
+};
+use shared::{destination::Connector, value::Object};
 use tokio::{net::TcpListener, task::AbortHandle};
 
-use self::received::Log;
-pub use self::received::{Received, What};
+use self::{
+    catalogue::Settings, credentials::Credentials, received::Log, rows::Rows, service::Service, windows::Windows,
+};
+pub use self::{
+    catalogue::addresses,
+    received::{Received, What},
+    rows::Row,
+    windows::Rate,
+};
 
-/// Which vendor, with the credential that it accepts.
+/// The largest body that is read at all, in bytes. A connector's own bound is below it.
+const MAX_BODY: usize = 16 * 1024 * 1024;
+
+/// Which vendor.
 #[derive(Clone, Debug)]
-pub enum Vendor {
-    /// HubSpot's contacts.
-    HubSpot {
-        /// The access token.
-        token: String,
-    },
-    /// Any receiver of Standard Webhooks.
-    Webhook {
-        /// The shared secret, `whsec_…`; without one signatures are not looked at.
-        secret: Option<String>,
-    },
+pub struct Vendor {
+    /// The connector that is meant for it.
+    pub connector: &'static Connector,
+    /// The destination's settings.
+    pub settings: Object,
+    /// The secret that it accepts; without one anybody is.
+    pub secret: Option<String>,
+    /// How many requests it takes; as the connector's file says, without.
+    pub rates: Option<Vec<Rate>>,
 }
 
 /// What a vendor may do wrong.
@@ -47,8 +74,7 @@ pub enum VendorFault {
     Throttle,
     /// The connection closes without an answer: by turns before the request is applied, and after.
     Drop,
-    /// 207: some inputs fail in a way that passes, the others are applied. Vendors that answer for the whole request do
-    /// not know it.
+    /// Some records fail in a way that passes, the others are applied. Vendors that cannot tell so do not know it.
     Partial,
 }
 
@@ -69,46 +95,45 @@ impl Strikes for NoFaults {
 }
 
 /// A running vendor; it stops when this is dropped.
-#[derive(Debug)]
 pub struct Simulator {
-    name: String,
+    name: Arc<str>,
     address: SocketAddr,
-    log: Arc<Log>,
-    contacts: Option<Arc<hubspot::Contacts>>,
+    service: Arc<Service>,
     serving: AbortHandle,
-}
-
-/// A contact as it stands at the simulated HubSpot.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Contact {
-    /// HubSpot's own id of it.
-    pub id: String,
-    /// Its properties.
-    pub properties: BTreeMap<String, String>,
-    /// It is archived.
-    pub archived: bool,
 }
 
 impl Simulator {
     /// Starts a vendor on a port of this machine: the given one, or a free one.
-    pub async fn start(vendor: Vendor, name: &str, port: Option<u16>, faults: Arc<dyn Strikes>) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port.unwrap_or(0))).await?;
+    pub async fn start(
+        vendor: Vendor,
+        name: &str,
+        port: Option<u16>,
+        faults: Arc<dyn Strikes>,
+    ) -> anyhow::Result<Self> {
+        let Vendor { connector, settings, secret, rates } = vendor;
+        addresses(connector)?;
+        let settings = Settings::of(connector, &settings);
+        let service = Arc::new(Service {
+            endpoints: catalogue::endpoints(connector, &settings)?,
+            credentials: Credentials::of(connector, &settings, secret.as_deref())?,
+            windows: Mutex::new(Windows::new(rates.unwrap_or_else(|| windows::of(connector)))),
+            rows: Mutex::new(Rows::default()),
+            log: Log::default(),
+            down: AtomicBool::new(false),
+            drop_after: AtomicBool::new(false),
+            connector,
+            settings,
+            faults,
+        });
+        let listener = listen(port).await?;
         let address = listener.local_addr()?;
-        let log = Arc::new(Log::default());
-        let (router, contacts) = match vendor {
-            Vendor::HubSpot { token } => {
-                let contacts = Arc::new(hubspot::Contacts::default());
-                (hubspot::router(token, Arc::clone(&contacts), Arc::clone(&log), faults), Some(contacts))
-            }
-            Vendor::Webhook { secret } => {
-                let verifier = secret.as_deref().map(webhook::Verifier::new).transpose();
-                let verifier = verifier.map_err(|reason| io::Error::new(io::ErrorKind::InvalidInput, reason))?;
-                (webhook::router(verifier, Arc::clone(&log), faults), None)
-            }
-        };
-        let router = router.merge(page::router(name.to_owned(), Arc::clone(&log)));
+        let name: Arc<str> = Arc::from(name);
+        let router = Router::new()
+            .fallback(receive)
+            .layer(DefaultBodyLimit::max(MAX_BODY))
+            .with_state((Arc::clone(&name), Arc::clone(&service)));
         let serving = tokio::spawn(server::serve(listener, router)).abort_handle();
-        Ok(Self { name: name.to_owned(), address, log, contacts, serving })
+        Ok(Self { name, address, service, serving })
     }
 
     /// Its name, as its page shows it.
@@ -124,17 +149,51 @@ impl Simulator {
 
     /// Everything that was received so far, in the order in which it was applied.
     pub fn received(&self) -> Vec<Received> {
-        self.log.since(0)
+        self.service.log.since(0)
     }
 
     /// What was received from the `index`-th on: `received_since(received().len())` is empty until more comes.
     pub fn received_since(&self, index: usize) -> Vec<Received> {
-        self.log.since(index)
+        self.service.log.since(index)
     }
 
-    /// The contacts at the simulated HubSpot, by id, archived ones among them; none at other vendors.
-    pub fn contacts(&self) -> Vec<Contact> {
-        self.contacts.as_ref().map_or_else(Vec::new, |contacts| contacts.all())
+    /// How many requests came, refused and lost ones among them.
+    pub fn requests(&self) -> u64 {
+        self.service.log.requests()
+    }
+
+    /// The rows that it holds, removed ones among them, in the order in which they were made.
+    pub fn rows(&self) -> Vec<Row> {
+        self.service.rows().all().to_vec()
+    }
+
+    /// From now on it closes every connection without an answer, or answers again.
+    pub fn set_down(&self, down: bool) {
+        self.service.down.store(down, Ordering::Relaxed);
+    }
+}
+
+async fn listen(port: Option<u16>) -> io::Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port.unwrap_or(0))).await
+}
+
+/// Every request; the page is at `GET /`.
+async fn receive(
+    State((name, service)): State<(Arc<str>, Arc<Service>)>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> axum::response::Response {
+    if method == Method::GET && uri.path() == "/" {
+        return page::page(&name, &service.log, &headers);
+    }
+    service.answer(&method, &uri, &headers, &body)
+}
+
+impl std::fmt::Debug for Simulator {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Simulator").field("name", &self.name).field("address", &self.address).finish_non_exhaustive()
     }
 }
 

@@ -1,29 +1,24 @@
 //! What a vendor received, as a page for people and as JSON for programs.
 
-use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use axum::{
-    Json, Router,
-    extract::State,
+    Json,
     http::{HeaderMap, header},
     response::{Html, IntoResponse as _, Response},
-    routing::get,
 };
-use serde_json::json;
-use shared::time::Timestamp;
+use shared::{
+    time::Timestamp,
+    value::{Object, Value},
+};
 
 use super::received::{Log, Received, What};
 
 /// How many of the last entries are shown.
 const SHOWN: usize = 20;
 
-/// `GET /`.
-pub fn router(name: String, log: Arc<Log>) -> Router {
-    Router::new().route("/", get(page)).with_state(Arc::new((name, log)))
-}
-
-async fn page(State(of): State<Arc<(String, Arc<Log>)>>, headers: HeaderMap) -> Response {
-    let (name, log) = &*of;
+/// The page, or the JSON for who asks for that.
+pub fn page(name: &str, log: &Log, headers: &HeaderMap) -> Response {
     let received = log.since(0);
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for entry in &received {
@@ -37,10 +32,10 @@ async fn page(State(of): State<Arc<(String, Arc<Log>)>>, headers: HeaderMap) -> 
             .map(|entry| {
                 let at = Timestamp::from_millis(entry.at_millis).to_rfc3339();
                 let (of, what) = words(&entry.what);
-                json!({ "request": entry.request, "at": at, "kind": entry.what.kind(), "of": of, "what": what })
+                serde_json::json!({ "request": entry.request, "at": at, "kind": entry.what.kind(), "of": of, "what": what })
             })
             .collect();
-        return Json(json!({ "name": name, "counts": counts, "last": last })).into_response();
+        return Json(serde_json::json!({ "name": name, "counts": counts, "last": last })).into_response();
     }
     Html(html(name, &counts, &last)).into_response()
 }
@@ -48,17 +43,28 @@ async fn page(State(of): State<Arc<(String, Arc<Log>)>>, headers: HeaderMap) -> 
 /// Whom it is about, and what was said.
 fn words(what: &What) -> (String, String) {
     match what {
-        What::Upsert { key, id, properties, created } => {
+        What::Upsert { key, id, fields, created } => {
             let how = if *created { "created" } else { "updated" };
-            (format!("{key} ({id}, {how})"), json!(properties).to_string())
+            (format!("{key} ({id}, {how})"), json(fields))
         }
-        What::Archive { id, key: Some(key) } => (format!("{key} ({id})"), String::new()),
-        What::Archive { id, key: None } => (id.clone(), "was not there".to_owned()),
-        What::Event { id, r#type, timestamp, data } => (format!("{type} {id}"), format!("{timestamp} {data}")),
-        What::RecordRefused { key, reason, .. } => (key.clone(), reason.clone()),
+        What::Remove { id, key: Some(key), .. } => (format!("{key} ({id})"), String::new()),
+        What::Remove { id, key: None, .. } => (id.clone(), "was not there".to_owned()),
+        What::Event { id, r#type, timestamp, fields } => {
+            let known = |text: &Option<String>| text.clone().unwrap_or_default();
+            let of = format!("{} {}", known(r#type), known(id));
+            (of.trim().to_owned(), format!("{} {}", known(timestamp), json(fields)).trim().to_owned())
+        }
+        What::RecordRefused { key, id, reason, .. } => {
+            (key.clone().or_else(|| id.clone()).unwrap_or_default(), reason.clone())
+        }
+        What::Throttled { wait } => (String::new(), format!("for {} ms", wait.as_millis())),
         What::Refused { status, reason } => (status.to_string(), reason.clone()),
         What::Fault(name) => ((*name).to_owned(), String::new()),
     }
+}
+
+fn json(fields: &Object) -> String {
+    Value::Object(fields.clone()).to_json()
 }
 
 fn html(name: &str, counts: &BTreeMap<&str, usize>, last: &[&Received]) -> String {

@@ -1,15 +1,18 @@
 //! What a vendor received, in order.
 
 use std::{
-    collections::BTreeMap,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use shared::time::{Clock, SystemClock};
+use shared::{
+    delivery::Step,
+    time::{Clock, SystemClock},
+    value::Object,
+};
 
 /// One record that was taken, or one request that was not.
 #[derive(Clone, Debug)]
@@ -25,7 +28,7 @@ pub struct Received {
 }
 
 /// What was received.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum What {
     /// A row was created or updated.
     Upsert {
@@ -33,35 +36,39 @@ pub enum What {
         key: String,
         /// The vendor's own id of it.
         id: String,
-        /// The properties sent.
-        properties: BTreeMap<String, String>,
+        /// The fields sent.
+        fields: Object,
         /// It is new.
         created: bool,
     },
-    /// A row was archived.
-    Archive {
-        /// The vendor's own id, as it was sent.
+    /// A row was archived, deleted or erased, or gets no more messages.
+    Remove {
+        /// Which of these.
+        step: Step,
+        /// The vendor's own id, or the match value, as it was sent.
         id: String,
-        /// The value by which the row was matched last; `None` where no row of that id was there any more.
+        /// The value by which the row was matched last; `None` where no such row was there any more.
         key: Option<String>,
     },
     /// An event was taken.
     Event {
-        /// Its id.
-        id: String,
-        /// Its type.
-        r#type: String,
+        /// Its id, where the vendor is told one.
+        id: Option<String>,
+        /// Its type, where it has one beside its fields.
+        r#type: Option<String>,
         /// Its timestamp, as it was sent.
-        timestamp: String,
-        /// Its data: JSON, as it was sent.
-        data: String,
+        timestamp: Option<String>,
+        /// Its fields.
+        fields: Object,
     },
     /// One record of a request was refused, the others not.
     RecordRefused {
-        /// The value by which it would have been matched.
-        key: String,
-        /// The properties sent.
-        properties: BTreeMap<String, String>,
+        /// The value by which it would have been matched; `None` for an event.
+        key: Option<String>,
+        /// Its id, where the vendor is told one.
+        id: Option<String>,
+        /// The fields sent.
+        fields: Object,
         /// The vendor's words.
         reason: String,
         /// It passes: the same record may be taken the next time.
@@ -71,8 +78,13 @@ pub enum What {
     Refused {
         /// The status that it got.
         status: u16,
-        /// The vendor's words.
+        /// What was wrong with it.
         reason: String,
+    },
+    /// A request was one too many for the vendor's limits.
+    Throttled {
+        /// How long nothing more would have been taken.
+        wait: Duration,
     },
     /// A fault struck the whole request: its name.
     Fault(&'static str),
@@ -83,10 +95,11 @@ impl What {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Upsert { .. } => "upsert",
-            Self::Archive { .. } => "archive",
+            Self::Remove { step, .. } => step.as_str(),
             Self::Event { .. } => "event",
             Self::RecordRefused { .. } => "record refused",
             Self::Refused { .. } => "refused",
+            Self::Throttled { .. } => "throttled",
             Self::Fault(_) => "fault",
         }
     }
@@ -103,6 +116,11 @@ impl Log {
     /// Begins a request and numbers it.
     pub fn request(&self) -> u64 {
         self.requests.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// How many requests there were.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
     }
 
     /// Writes down what a request brought, all of it together.

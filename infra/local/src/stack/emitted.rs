@@ -1,6 +1,7 @@
 //! What an invocation has left behind in a stack in which nothing else runs.
 
 use aws_sdk_kinesis::types::ShardIteratorType;
+use shared::value::Value;
 
 use super::{Ground, resources::names};
 use crate::simulator::What;
@@ -75,10 +76,15 @@ impl Ground {
 
 fn line(what: &What) -> String {
     match what {
-        What::Upsert { key, properties, .. } => format!("upsert {key}: {properties:?}"),
-        What::Archive { id, .. } => format!("archive {id}"),
-        What::Event { id, data, .. } => format!("event {id}: {data}"),
-        What::RecordRefused { key, reason, .. } => format!("refused {key}: {reason}"),
+        What::Upsert { key, fields, .. } => format!("upsert {key}: {}", Value::Object(fields.clone()).to_json()),
+        What::Remove { step, id, .. } => format!("{} {id}", step.as_str()),
+        What::Event { id, fields, .. } => {
+            format!("event {}: {}", id.as_deref().unwrap_or_default(), Value::Object(fields.clone()).to_json())
+        }
+        What::RecordRefused { key, reason, .. } => {
+            format!("refused {}: {reason}", key.as_deref().unwrap_or_default())
+        }
+        What::Throttled { wait } => format!("throttled for {} ms", wait.as_millis()),
         What::Refused { status, reason } => format!("refused with {status}: {reason}"),
         What::Fault(name) => format!("fault: {name}"),
     }

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde_json::json;
-use shared::config::Environment;
+use shared::{config::Environment, destination::connector};
 
-use super::vendors::SimulatedVendor;
+use super::vendors::{self, SimulatedVendor};
 use super::{
     StackConfig,
     functions::VENDOR_TIMEOUT,
@@ -104,9 +104,9 @@ impl Environments {
             let url = resources.queue_url(destination)?;
             let mut settings = json!(variables.settings());
             if let Some(endpoint) = config.own_endpoints.get(destination) {
-                settings["url"] = json!(endpoint);
+                vendors::point(connector(&variables.connector)?, &mut settings, endpoint)?;
             } else if let Some(vendor) = vendors.get(destination) {
-                settings[vendor.setting] = json!(vendor.simulator.url());
+                vendor.point(&mut settings)?;
             }
             let mut own = vec![
                 ("DESTINATION", destination.clone()),

@@ -2,13 +2,16 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use anyhow::{Context as _, bail};
-use shared::digest;
+use anyhow::Context as _;
+use shared::{
+    destination::{Auth, Codec, Connector, connector},
+    digest,
+};
 
 use super::{StackConfig, variables::DestinationVariables};
 use crate::{
     faults::{FaultKind, Faults},
-    simulator::{Simulator, Strikes, Vendor, VendorFault},
+    simulator::{self, Simulator, Strikes, Vendor, VendorFault},
 };
 
 /// A simulated vendor, and what its destination has to be told.
@@ -16,10 +19,9 @@ use crate::{
 pub struct SimulatedVendor {
     /// The vendor.
     pub simulator: Simulator,
-    /// The setting that has its address.
-    pub setting: &'static str,
     /// The secret that it accepts.
     pub secret: String,
+    connector: &'static Connector,
 }
 
 impl Strikes for Faults {
@@ -52,19 +54,39 @@ impl SimulatedVendor {
         port: Option<u16>,
         faults: &Faults,
     ) -> anyhow::Result<Self> {
-        // The same at every start: whoever knew it still does.
-        let seed = digest::hex(name.as_bytes());
-        let (vendor, setting, secret) = match destination.connector.as_str() {
-            "hubspot" => (Vendor::HubSpot { token: seed.clone() }, "base_url", seed),
-            "webhook" => {
-                let secret = format!("whsec_{}", base64_simd::STANDARD.encode_to_string(&seed[..32]));
-                let accepted = destination.secret_arn.as_ref().map(|_| secret.clone());
-                (Vendor::Webhook { secret: accepted }, "url", secret)
-            }
-            other => bail!("there is no simulator of {other} yet, so the destination {name} cannot run locally"),
-        };
+        let connector = connector(&destination.connector)?;
+        let secret = secret(connector, name);
+        // Where a connector can do without a secret, a destination may have none.
+        let accepted = (connector.needs_secret() || destination.secret_arn.is_some()).then(|| secret.clone());
+        let vendor = Vendor { connector, settings: destination.settings(), secret: accepted, rates: None };
         let simulator = Simulator::start(vendor, name, port, Arc::new(faults.clone())).await;
         let simulator = simulator.with_context(|| format!("the simulator of {name} does not start"))?;
-        Ok(Self { simulator, setting, secret })
+        Ok(Self { simulator, secret, connector })
+    }
+
+    /// Points a destination's settings at the vendor.
+    pub fn point(&self, settings: &mut serde_json::Value) -> anyhow::Result<()> {
+        point(self.connector, settings, &self.simulator.url())
+    }
+}
+
+/// Points a destination's settings at an address.
+pub(super) fn point(connector: &'static Connector, settings: &mut serde_json::Value, url: &str) -> anyhow::Result<()> {
+    for setting in simulator::addresses(connector)? {
+        settings[setting] = url.into();
+    }
+    Ok(())
+}
+
+/// The same at every start: whoever knew it still does.
+fn secret(connector: &Connector, name: &str) -> String {
+    let seed = digest::hex(name.as_bytes());
+    match &connector.auth {
+        Auth::Signature { codec: Codec::StandardWebhooks, .. } => {
+            format!("whsec_{}", base64_simd::STANDARD.encode_to_string(&seed[..32]))
+        }
+        // A user and a password in one.
+        Auth::Basic { user: None, .. } => format!("{name}:{seed}"),
+        Auth::None | Auth::Bearer { .. } | Auth::Basic { .. } | Auth::Header { .. } | Auth::Query { .. } => seed,
     }
 }

@@ -13,7 +13,7 @@ use std::{
 };
 
 use self::align::{Alignment, Expected, Fate, Observed, Why};
-pub use self::report::{OrderBreak, PipelineReport, Report};
+pub use self::report::{DestinationReport, OrderBreak, PipelineReport, Report};
 use super::{
     expectation::{Effect, Keeps, Rule},
     received::{Received, Sent},
@@ -33,6 +33,8 @@ pub struct Check {
     /// Where an acknowledgement belongs: by the change's number, the thread and the place within it.
     pending: HashMap<u64, Vec<(usize, String, usize)>>,
     strays: Vec<OrderBreak>,
+    /// How many events stand twice at a destination that cannot tell repeats.
+    twice: HashMap<&'static str, u64>,
 }
 
 /// Everything about one key of one pipeline.
@@ -49,7 +51,15 @@ impl Check {
     pub fn new(rules: impl IntoIterator<Item = Rule>) -> Self {
         let rules: Vec<_> = rules.into_iter().collect();
         let filtered = vec![0; rules.len()];
-        Self { rules, changes: 0, filtered, threads: BTreeMap::new(), pending: HashMap::new(), strays: Vec::new() }
+        Self {
+            rules,
+            changes: 0,
+            filtered,
+            threads: BTreeMap::new(),
+            pending: HashMap::new(),
+            strays: Vec::new(),
+            twice: HashMap::new(),
+        }
     }
 
     /// The writing of a change begins. For a key, in the order of its changes; and told before anything that follows
@@ -95,10 +105,14 @@ impl Check {
     pub fn received(&mut self, destination: &str, received: Received) {
         let Received { at_ms, accepted, sent } = received;
         let (keeps, key, id, content) = match sent {
-            Sent::Upsert { key, values } => (Keeps::State, key, String::new(), Some(values)),
-            Sent::Remove { key } => (Keeps::State, key, String::new(), None),
+            Sent::Upsert { key, values } => (Keeps::State, key, None, Some(values)),
+            Sent::Remove { key } => (Keeps::State, key, None, None),
             Sent::Append { id, values } => (Keeps::Log, String::new(), id, Some(values)),
         };
+        // What is told no id takes each event for a new one. What it says is what names it then; so the pipelines to
+        // such destinations never say the same twice.
+        let is_named = keeps == Keeps::State || id.is_some();
+        let id = id.or_else(|| Some(format!("{:?}", content.as_ref()?))).unwrap_or_default();
         let place = self.rules.iter().enumerate().find_map(|(index, rule)| {
             if rule.destination != destination || rule.keeps != keeps {
                 return None;
@@ -119,7 +133,12 @@ impl Check {
             return;
         };
         let content = content.map(Arc::new);
-        self.thread(rule, &key).observed.push(Observed { content, id, at_ms, accepted });
+        let observed = &mut self.thread(rule, &key).observed;
+        let is_repeat = !is_named && accepted && observed.iter().any(|earlier| earlier.accepted && earlier.id == id);
+        observed.push(Observed { content, id, at_ms, accepted });
+        if is_repeat {
+            *self.twice.entry(self.rules[rule].destination).or_default() += 1;
+        }
     }
 
     /// The state of things: what is not there yet counts as waiting.
@@ -151,11 +170,19 @@ impl Check {
         for (row, waits) in pipelines.iter_mut().zip(&mut waits) {
             row.recent_freshness_ms = report::recent_median(waits);
         }
+        let mut by_destination: BTreeMap<&'static str, Vec<u64>> = BTreeMap::new();
+        for (rule, waits) in self.rules.iter().zip(&waits) {
+            by_destination.entry(rule.destination).or_default().extend(waits.iter().map(|(_, wait)| *wait));
+        }
+        let twice = |name: &str| self.twice.get(name).copied().unwrap_or(0);
+        let destinations =
+            by_destination.into_iter().map(|(name, waits)| DestinationReport::new(name, twice(name), waits)).collect();
         let mut all: Vec<u64> = waits.into_iter().flatten().map(|(_, wait)| wait).collect();
         all.sort_unstable();
         Report {
             changes: self.changes,
             pipelines,
+            destinations,
             breaks,
             settled,
             freshness_p50_ms: report::percentile(&all, 50),

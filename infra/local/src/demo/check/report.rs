@@ -15,6 +15,8 @@ pub struct Report {
     pub changes: u64,
     /// A row for each pipeline.
     pub pipelines: Vec<PipelineReport>,
+    /// A row for each destination.
+    pub destinations: Vec<DestinationReport>,
     /// Where order, or the idempotency key, was not kept.
     pub breaks: Vec<OrderBreak>,
     /// False while a key may still be about to change, though all is accounted for: its last value recurs, and may
@@ -54,6 +56,35 @@ pub struct PipelineReport {
     pub lost: u64,
     /// Source's acknowledgement to destination's 2xx in milliseconds: the median of the last 100 deliveries.
     pub recent_freshness_ms: Option<u64>,
+}
+
+/// What has become of one destination's pairs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DestinationReport {
+    /// The destination's name.
+    pub destination: &'static str,
+    /// How many pairs it has.
+    pub delivered: u64,
+    /// How many events stand twice at a destination that cannot tell repeats.
+    pub twice: u64,
+    /// As [`Report::freshness_p50_ms`], of this destination.
+    pub freshness_p50_ms: Option<u64>,
+    /// As [`Report::freshness_p99_ms`], of this destination.
+    pub freshness_p99_ms: Option<u64>,
+}
+
+impl DestinationReport {
+    /// Of how long its deliveries took, in milliseconds.
+    pub(super) fn new(destination: &'static str, twice: u64, mut waits: Vec<u64>) -> Self {
+        waits.sort_unstable();
+        Self {
+            destination,
+            delivered: u64::try_from(waits.len()).unwrap_or(u64::MAX),
+            twice,
+            freshness_p50_ms: percentile(&waits, 50),
+            freshness_p99_ms: percentile(&waits, 99),
+        }
+    }
 }
 
 /// Something arrived that should not have, or not then.
@@ -194,6 +225,7 @@ mod tests {
                 PipelineReport { delivered: 7, filtered: 5, unchanged: 3, superseded: 2, ..Default::default() },
                 PipelineReport { delivered: 10, ..Default::default() },
             ],
+            destinations: Vec::new(),
             breaks: Vec::new(),
             settled: true,
             freshness_p50_ms: Some(900),

@@ -40,7 +40,7 @@ fn deliver(changes: &[Change], frame: usize) -> Log {
                     .any(|later| (rule.key)(later) == key && (rule.effect)(later) != Effect::Filtered);
                 let sent = match (rule.keeps, content) {
                     (Keeps::Log, Some(values)) => {
-                        Sent::Append { id: format!("{}/{}", rule.pipeline, change.number), values }
+                        Sent::Append { id: Some(format!("{}/{}", rule.pipeline, change.number)), values }
                     }
                     (_, content) if !is_last || held.get(&key).cloned().flatten() == content => continue,
                     (_, content) => {
@@ -97,7 +97,11 @@ fn an_orderly_stack_passes() {
         let changes = story(seed);
         let report = judge(&changes, &deliver(&changes, frame));
         assert!(report.is_good(), "{report} {:?}", report.breaks);
-        let pairs = |source| if matches!(source, Source::Customers | Source::Orders) { 2 } else { 1 };
+        let pairs = |source| match source {
+            Source::Customers | Source::Orders => 3,
+            Source::Tickets => 2,
+            Source::PageViews => 1,
+        };
         assert_eq!(report.due(), changes.iter().map(|change| pairs(change.source)).sum::<u64>());
         assert_eq!(report.changes, 600);
         let contacts = &report.pipelines[0];
@@ -130,10 +134,30 @@ fn what_is_not_there_waits_and_then_is_lost() {
 }
 
 #[test]
+fn an_event_without_an_id_that_comes_again_stands_twice() {
+    let changes = story(1);
+    let mut log = deliver(&changes, 5);
+    let at = log.iter().position(|(rule, _)| rule.destination == "braze").unwrap();
+    for (rule, received) in &mut log {
+        if let (Sent::Append { id, .. }, "braze" | "slack") = (&mut received.sent, rule.destination) {
+            *id = None;
+        }
+    }
+    let once = judge(&changes, &log);
+    log.push(log[at].clone());
+    let report = judge(&changes, &log);
+    let twice =
+        |report: &Report| report.destinations.iter().map(|row| (row.destination, row.twice)).collect::<Vec<_>>();
+    assert!(report.is_good(), "{report}");
+    assert!(twice(&once).iter().all(|(_, twice)| *twice == 0));
+    assert_eq!(twice(&report).iter().filter(|(_, twice)| *twice > 0).collect::<Vec<_>>(), [&("braze", 1)]);
+}
+
+#[test]
 fn what_belongs_nowhere_is_seen() {
     let changes = story(1);
     let mut log = deliver(&changes, 5);
-    let stray = Sent::Append { id: "x".into(), values: Values::from([("type", "invoice".into())]) };
+    let stray = Sent::Append { id: Some("x".into()), values: Values::from([("type", "invoice".into())]) };
     log.push((&RULES[3], Received { at_ms: 9_000, accepted: true, sent: stray }));
     let report = judge(&changes, &log);
     assert_eq!((report.broken_keys(), report.lost()), (1, 0));
@@ -230,7 +254,7 @@ proptest! {
         repeated.insert(at + 1, log[at].clone());
         prop_assert_eq!(judge(&changes, &repeated), judge(&changes, &log));
 
-        if let Sent::Append { id, .. } = &mut repeated[at + 1].1.sent {
+        if let Sent::Append { id: Some(id), .. } = &mut repeated[at + 1].1.sent {
             id.push_str("-again");
             let report = judge(&changes, &repeated);
             prop_assert!(!report.is_good(), "{}", report);
