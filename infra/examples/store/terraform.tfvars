@@ -47,4 +47,23 @@ destinations = {
     settings   = { url = "https://analytics.example/v1/events", body = "ndjson" }
     secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:store/analytics-AbCdEf"
   }
+
+  # Marketing's campaigns.
+  klaviyo = {
+    connector  = "klaviyo"
+    settings   = {}
+    secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:store/klaviyo-AbCdEf"
+  }
+  braze = {
+    connector  = "braze"
+    settings   = { rest_endpoint = "https://rest.iad-01.braze.com" }
+    secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:store/braze-AbCdEf"
+  }
+
+  # Support's channel.
+  slack = {
+    connector  = "slack"
+    settings   = {}
+    secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:store/slack-AbCdEf"
+  }
 }

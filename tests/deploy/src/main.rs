@@ -100,8 +100,15 @@ async fn prove() -> anyhow::Result<()> {
 
     steps.tell("the life of the store is written");
     let mut world = Deployed { aws, vendors, logs: SimulatorLogs::default() };
-    let options =
-        Options { changes: CHANGES, exit: true, seed: 1, rate: RATE, faults: "none".to_owned(), own_endpoint: None };
+    let options = Options {
+        changes: CHANGES,
+        exit: true,
+        seed: 1,
+        rate: RATE,
+        faults: "none".to_owned(),
+        own_endpoint: None,
+        down: None,
+    };
     ensure!(demo::run(&options, &world).await? == ExitCode::SUCCESS, "something was lost or out of order: see above");
 
     hold_and_drain(&steps, &variables, &freshet, &mut world).await?;
@@ -159,7 +166,7 @@ fn overriding(
     for (name, destination) in &variables.destinations {
         let vendor = &vendors[name];
         let mut settings = json!(destination.settings());
-        settings[vendor.setting] = vendor.simulator.url().into();
+        vendor.point(&mut settings)?;
         destinations.insert(
             name.clone(),
             json!({
@@ -206,7 +213,7 @@ async fn hold_and_drain(
     let vendor = SimulatedVendor::start(BROKEN, destination, Some(port), &Faults::none()).await?;
     steps.tell(&format!("{BROKEN} is back"));
     until("the ticket arrives", || async {
-        let came = |what: &What| matches!(what, What::Event { data, .. } if data.contains("held-1"));
+        let came = |what: &What| matches!(what, What::Event { fields, .. } if fields.get("ticket_id") == Some(&"held-1".into()));
         Ok(vendor.simulator.received().iter().any(|received| came(&received.what)))
     })
     .await?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use freshet::{
-    demo::{Counts, Received, SimulatorLogs, World},
+    demo::{Counts, Received, SimulatorLogs, Tally, World},
     stack::SimulatedVendor,
 };
 use shared::aws::Aws;
@@ -31,6 +31,16 @@ impl World for Deployed {
     fn received(&self, destination: &str, from: usize) -> Vec<Received> {
         let vendor = self.vendors.get(destination);
         vendor.map_or_else(Vec::new, |vendor| self.logs.received(&vendor.simulator, from))
+    }
+
+    fn tally(&self, destination: &str) -> Option<Tally> {
+        self.vendors.get(destination).map(|vendor| Tally::of(&vendor.simulator))
+    }
+
+    fn set_down(&self, destination: &str, down: bool) {
+        if let Some(vendor) = self.vendors.get(destination) {
+            vendor.simulator.set_down(down);
+        }
     }
 
     fn pages(&self) -> Vec<(String, String)> {

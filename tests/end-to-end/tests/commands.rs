@@ -24,6 +24,7 @@ use shared::{
     failure::{Failure, Kept, Payload, Selection, Stage, Standing},
     ports::{Failures as _, Pipelines as _},
     time::Timestamp,
+    value::Value,
 };
 
 fn store() -> PathBuf {
@@ -92,11 +93,14 @@ async fn pipelines_are_pushed_whole_or_not_at_all_and_pulled_byte_for_byte() {
     assert_eq!(
         pushed,
         "customers-to-hubspot     version 1 (new)\n\
+         customers-to-klaviyo     version 1 (new)\n\
          customers-to-warehouse   version 1 (new)\n\
          orders-to-analytics      version 1 (new)\n\
+         orders-to-braze          version 1 (new)\n\
          orders-to-warehouse      version 1 (new)\n\
          page-views-to-analytics  version 1 (new)\n\
-         tickets-to-helpdesk      version 1 (new)\n"
+         tickets-to-helpdesk      version 1 (new)\n\
+         tickets-to-slack         version 1 (new)\n"
     );
     assert_eq!(pipelines::diff(&stack, &folder).await.unwrap(), "");
     let listed = pipelines::list(&stack).await.unwrap();
@@ -213,7 +217,9 @@ async fn a_rejected_delivery_is_listed_redriven_and_discarded() {
     let folder = folder_with("customers-to-hubspot.toml", "archive", "archive");
     pipelines::push(&stack, folder.path(), Others::Keep).await.unwrap();
     put(&running, "c-1", &[]).await;
-    put(&running, "c-2", &[("email", AttributeValue::S("not an address".to_owned()))]).await;
+    // Who pays nothing goes to HubSpot only.
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    put(&running, "c-2", &[("email", text("not an address")), ("plan", text("free"))]).await;
 
     let failure = open_failure(&stack).await;
     let id = failure.listed.id.clone();
@@ -275,7 +281,8 @@ async fn a_redrive_never_overwrites_a_newer_value_and_says_so() {
     let stack = connect(&running.ground().deployed().unwrap());
     let folder = folder_with("customers-to-hubspot.toml", "archive", "archive");
     pipelines::push(&stack, folder.path(), Others::Keep).await.unwrap();
-    put(&running, "c-1", &[("email", AttributeValue::S("not an address".to_owned()))]).await;
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    put(&running, "c-1", &[("email", text("not an address")), ("plan", text("free"))]).await;
     let failure = open_failure(&stack).await;
     let request = failure.failure.request.unwrap();
     assert!(request.url.ends_with("/crm/v3/objects/contacts/batch/upsert"), "{request:?}");
@@ -319,7 +326,7 @@ async fn a_mended_pipeline_takes_the_event_that_failed_in_it() {
         }
         let received = running.vendors()["warehouse"].simulator.received();
         received.into_iter().find_map(|received| match received.what {
-            What::Event { data, .. } => Some(data),
+            What::Event { fields, .. } => Some(Value::Object(fields).to_json()),
             _ => None,
         })
     });
@@ -389,7 +396,7 @@ async fn what_lambda_gave_up_on_goes_onto_the_backbone_again_with_every_digit() 
     let data = until("the event is delivered", async || {
         let received = running.vendors()["warehouse"].simulator.received();
         received.into_iter().find_map(|received| match received.what {
-            What::Event { data, .. } => Some(data),
+            What::Event { fields, .. } => Some(Value::Object(fields).to_json()),
             _ => None,
         })
     });

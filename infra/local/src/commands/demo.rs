@@ -11,7 +11,7 @@ use clap::Args;
 
 use super::{stack_folder, variables};
 use crate::{
-    demo::{self, Counts, Options, Received, SimulatorLogs, World, sources},
+    demo::{self, Counts, Options, Received, SimulatorLogs, Tally, World, sources},
     faults::Faults,
     services::Ports,
     stack::{Ground, Stack, StackConfig},
@@ -41,6 +41,9 @@ pub struct Arguments {
     /// Which destination goes to --webhook-url
     #[arg(long, value_name = "NAME", default_value = "warehouse", requires = "webhook_url")]
     webhook_destination: String,
+    /// A destination whose vendor is down until all changes are written: its queue holds, and drains after
+    #[arg(long, value_name = "DESTINATION")]
+    down: Option<String>,
     /// The folder with the stack's terraform.tfvars and pipelines/
     #[arg(long, value_name = "FOLDER")]
     stack: Option<PathBuf>,
@@ -71,6 +74,12 @@ pub async fn command(arguments: Arguments) -> anyhow::Result<ExitCode> {
         variables.destination(&arguments.webhook_destination).map_err(anyhow::Error::msg)?;
         own_endpoints.insert(arguments.webhook_destination.clone(), url.clone());
     }
+    if let Some(down) = &arguments.down {
+        variables.destination(down).map_err(anyhow::Error::msg)?;
+        if own_endpoints.contains_key(down) {
+            bail!("{down} goes to your own endpoint, which the demo cannot take down; name another destination");
+        }
+    }
     let faults = Faults::parse(&arguments.faults, arguments.seed)?;
     if let Some(folder) = &arguments.data_dir {
         refuse_used(folder)?;
@@ -84,6 +93,7 @@ pub async fn command(arguments: Arguments) -> anyhow::Result<ExitCode> {
         rate: arguments.rate,
         faults: faults.to_string(),
         own_endpoint: own_endpoints.keys().next().cloned(),
+        down: arguments.down,
     };
     println!("Starting the stack of {} on this machine …", folder.display());
     let ports = Ports {
@@ -144,6 +154,16 @@ impl World for LocalWorld {
     fn received(&self, destination: &str, from: usize) -> Vec<Received> {
         let vendor = self.stack.vendors().get(destination);
         vendor.map_or_else(Vec::new, |vendor| self.logs.received(&vendor.simulator, from))
+    }
+
+    fn tally(&self, destination: &str) -> Option<Tally> {
+        self.stack.vendors().get(destination).map(|vendor| Tally::of(&vendor.simulator))
+    }
+
+    fn set_down(&self, destination: &str, down: bool) {
+        if let Some(vendor) = self.stack.vendors().get(destination) {
+            vendor.simulator.set_down(down);
+        }
     }
 
     fn pages(&self) -> Vec<(String, String)> {

@@ -53,7 +53,7 @@ pub struct Rule {
 }
 
 /// The pipelines of the store.
-pub const RULES: [Rule; 6] = [
+pub const RULES: [Rule; 9] = [
     Rule {
         pipeline: "customers-to-hubspot",
         source: Source::Customers,
@@ -107,6 +107,34 @@ pub const RULES: [Rule; 6] = [
         effect: shop_view,
         key: source_key,
         recognise: |values| of_type(values, "page_view", "visitor_id"),
+    },
+    Rule {
+        pipeline: "customers-to-klaviyo",
+        source: Source::Customers,
+        destination: "klaviyo",
+        keeps: Keeps::State,
+        effect: profile,
+        key: address,
+        recognise: |_| None,
+    },
+    Rule {
+        pipeline: "orders-to-braze",
+        source: Source::Orders,
+        destination: "braze",
+        keeps: Keeps::Log,
+        effect: order_step,
+        key: source_key,
+        recognise: |values| values.text("name").filter(|name| name.starts_with("order_")).and(values.text("order_id")),
+    },
+    Rule {
+        pipeline: "tickets-to-slack",
+        source: Source::Tickets,
+        destination: "slack",
+        keeps: Keeps::Log,
+        effect: alarm,
+        key: source_key,
+        // A message begins with the ticket's id.
+        recognise: |values| values.text("channel").and(values.text("text")?.split(' ').next()),
     },
 ];
 
@@ -168,6 +196,30 @@ fn contact_fields(customer: &Customer) -> Values {
     ])
 }
 
+/// Profiles: only of who agreed and pays; erased when either ends, or the customer goes.
+fn profile(change: &Change) -> Effect {
+    match (paying(change.before.as_ref()), paying(change.after.as_ref())) {
+        (_, Some(customer)) => Effect::Apply(Values::from([
+            ("email", json!(customer.email.to_lowercase())),
+            ("external_id", json!(customer.customer_id)),
+            ("first_name", json!(customer.first_name.trim())),
+            ("last_name", json!(customer.last_name)),
+            ("country", json!(customer.country)),
+            ("plan", json!(customer.plan.as_str())),
+            ("mrr", amount(customer.mrr_cents)),
+        ])),
+        (Some(_), None) => Effect::Remove,
+        (None, None) => Effect::Filtered,
+    }
+}
+
+fn paying(row: Option<&Row>) -> Option<&Customer> {
+    match row {
+        Some(Row::Customer(customer)) if customer.marketing_consent && customer.plan != Plan::Free => Some(customer),
+        _ => None,
+    }
+}
+
 /// The warehouse hears of every change of a customer, the last one included.
 fn customer_row(change: &Change) -> Effect {
     match change.after.as_ref().or(change.before.as_ref()) {
@@ -212,10 +264,6 @@ fn amount(cents: u64) -> Value {
 
 /// Analytics counts an order once: when it becomes paid.
 fn order_paid(change: &Change) -> Effect {
-    let status = |row: Option<&Row>| match row {
-        Some(Row::Order(order)) => Some(order.status),
-        _ => None,
-    };
     match &change.after {
         Some(Row::Order(order))
             if order.status == OrderStatus::Paid && status(change.before.as_ref()) != Some(OrderStatus::Paid) =>
@@ -227,6 +275,41 @@ fn order_paid(change: &Change) -> Effect {
                 ("revenue", amount(order.total_cents())),
             ]))
         }
+        _ => Effect::Filtered,
+    }
+}
+
+fn status(row: Option<&Row>) -> Option<OrderStatus> {
+    match row {
+        Some(Row::Order(order)) => Some(order.status),
+        _ => None,
+    }
+}
+
+/// Braze hears of each step of an order, its placing left out.
+fn order_step(change: &Change) -> Effect {
+    match &change.after {
+        Some(Row::Order(order))
+            if order.status != OrderStatus::Placed && status(change.before.as_ref()) != Some(order.status) =>
+        {
+            Effect::Apply(Values::from([
+                ("external_id", json!(order.customer_id)),
+                ("name", json!(format!("order_{}", order.status.as_str()))),
+                ("order_id", json!(order.order_id)),
+                ("total", amount(order.total_cents())),
+            ]))
+        }
+        _ => Effect::Filtered,
+    }
+}
+
+/// Slack hears of new tickets that are urgent.
+fn alarm(change: &Change) -> Effect {
+    match (&change.before, &change.after) {
+        (None, Some(Row::Ticket(ticket))) if ticket.priority == Priority::Urgent => Effect::Apply(Values::from([
+            ("channel", json!("C0123456789")),
+            ("text", json!(format!("{} is urgent: {}", ticket.ticket_id, ticket.subject.replace('<', "&lt;")))),
+        ])),
         _ => Effect::Filtered,
     }
 }
@@ -292,7 +375,8 @@ mod tests {
             let applied = effects.iter().filter(|effect| matches!(effect, Effect::Apply(_))).count();
             let filtered = effects.iter().filter(|effect| **effect == Effect::Filtered).count();
             let removed = effects.iter().filter(|effect| **effect == Effect::Remove).count();
-            assert!(applied > 30, "{}: {applied}", rule.pipeline);
+            // Slack takes about one message a second.
+            assert!(applied > if rule.destination == "slack" { 10 } else { 30 }, "{}: {applied}", rule.pipeline);
             assert!(filtered > 30 || rule.pipeline == "customers-to-warehouse", "{}: {filtered}", rule.pipeline);
             assert_eq!(removed > 30, rule.keeps == Keeps::State, "{}: {removed}", rule.pipeline);
         }

@@ -14,6 +14,7 @@ mod run;
 mod simulator_logs;
 pub mod sources;
 pub mod store;
+mod summary;
 mod values;
 pub mod view;
 pub mod writer;
@@ -24,6 +25,7 @@ pub use self::{
     received::{Received, Sent},
     run::run,
     simulator_logs::SimulatorLogs,
+    summary::Tally,
     values::Values,
 };
 
@@ -43,6 +45,8 @@ pub struct Options {
     /// The destination that goes to a person's own endpoint. What it receives cannot be seen, so it is shown and not
     /// checked.
     pub own_endpoint: Option<String>,
+    /// The destination whose vendor answers nobody until [`Options::changes`] are written.
+    pub down: Option<String>,
 }
 
 impl Options {
@@ -60,6 +64,12 @@ pub trait World: Sync {
 
     /// What a destination has received so far, in order, without the first `from`.
     fn received(&self, destination: &str, from: usize) -> Vec<Received>;
+
+    /// What a simulated destination has counted; `None` where it is not simulated.
+    fn tally(&self, destination: &str) -> Option<Tally>;
+
+    /// Makes a simulated destination answer nobody, or answer again.
+    fn set_down(&self, destination: &str, down: bool);
 
     /// Where a person can look into the destinations: name and URL.
     fn pages(&self) -> Vec<(String, String)>;

@@ -21,6 +21,7 @@ use super::{
     expectation::{RULES, Rule},
     received::Received,
     store::Story,
+    summary::Summary,
     view::{Checked, PipelineRow, Screen, Snapshot},
     writer::{Progress, Writer},
 };
@@ -79,6 +80,8 @@ pub async fn run(options: &Options, world: &impl World) -> anyhow::Result<ExitCo
         screen.say(&format!("ORDER BROKEN: {found}"))?;
     }
     drop(screen);
+    let rows = report.destinations.iter().filter_map(|row| Some((row, world.tally(row.destination)?)));
+    println!("{}", Summary(&rows.collect::<Vec<_>>()));
     println!("{report}");
     let is_cut_short = exit && !report.is_final;
     Ok(if report.is_good() && !is_cut_short { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -132,6 +135,11 @@ impl<'a, W: World> Session<'a, W> {
     ) -> anyhow::Result<Report> {
         let mut writing = Some(writing);
         let mut interrupted = std::pin::pin!(interrupted);
+        let mut down = self.options.down.as_deref();
+        if let Some(destination) = down {
+            self.world.set_down(destination, true);
+            screen.say(&format!("{destination} is down until all is written"))?;
+        }
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         for ticks in 0_u32.. {
@@ -154,6 +162,12 @@ impl<'a, W: World> Session<'a, W> {
                 self.counts = self.world.counts().await?;
             }
             let report = self.check.report();
+            if let Some(destination) = down.take_if(|_| report.changes >= self.options.changes) {
+                self.world.set_down(destination, false);
+                let seconds = self.started.elapsed().as_secs();
+                screen
+                    .say(&format!("{destination} is back after {seconds} s; {} deliveries wait", report.waiting()))?;
+            }
             screen.show(&self.snapshot(&report, self.doing(&report, writing.is_some())))?;
             if self.options.exit && writing.is_none() && self.is_over(&report).await? {
                 break;

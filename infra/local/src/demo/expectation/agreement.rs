@@ -16,13 +16,16 @@ use shared::{
 use super::*;
 use crate::demo::{item::item, store::Story};
 
-const DOCUMENTS: [&str; 6] = [
+const DOCUMENTS: [&str; 9] = [
     include_str!("../../../../examples/store/pipelines/customers-to-hubspot.toml"),
     include_str!("../../../../examples/store/pipelines/customers-to-warehouse.toml"),
     include_str!("../../../../examples/store/pipelines/orders-to-warehouse.toml"),
     include_str!("../../../../examples/store/pipelines/orders-to-analytics.toml"),
     include_str!("../../../../examples/store/pipelines/tickets-to-helpdesk.toml"),
     include_str!("../../../../examples/store/pipelines/page-views-to-analytics.toml"),
+    include_str!("../../../../examples/store/pipelines/customers-to-klaviyo.toml"),
+    include_str!("../../../../examples/store/pipelines/orders-to-braze.toml"),
+    include_str!("../../../../examples/store/pipelines/tickets-to-slack.toml"),
 ];
 
 fn value(attribute: &AttributeValue) -> Shared {
@@ -89,9 +92,17 @@ fn fields(rule: &Rule, fields: &Object) -> Values {
 fn the_pipelines_and_the_rules_say_the_same_of_every_change() {
     let known = Known {
         sources: Source::ALL.map(|source| source.name().to_owned()).to_vec(),
-        destinations: ["hubspot", "warehouse", "helpdesk", "analytics"]
-            .map(|name| (name.to_owned(), if name == "hubspot" { "hubspot" } else { "webhook" }.to_owned()))
-            .to_vec(),
+        destinations: [
+            ("hubspot", "hubspot"),
+            ("warehouse", "webhook"),
+            ("helpdesk", "webhook"),
+            ("analytics", "webhook"),
+            ("klaviyo", "klaviyo"),
+            ("braze", "braze"),
+            ("slack", "slack"),
+        ]
+        .map(|(name, connector)| (name.to_owned(), connector.to_owned()))
+        .to_vec(),
     };
     for (rule, document) in RULES.iter().zip(DOCUMENTS) {
         let pipeline = Pipeline::parse(rule.pipeline, document, 1, &known).unwrap();

@@ -1,9 +1,12 @@
 //! The run, on a held clock and a world made by hand.
 
+use std::sync::Mutex;
+
 use aws_sdk_dynamodb::config::BehaviorVersion;
 
 use super::*;
 use crate::demo::{
+    Tally,
     expectation::{Effect, Keeps},
     received::Sent,
     store::Change,
@@ -13,6 +16,7 @@ struct HandMade {
     dynamodb: aws_sdk_dynamodb::Client,
     kinesis: aws_sdk_kinesis::Client,
     received: HashMap<&'static str, Vec<Received>>,
+    downs: Mutex<Vec<(String, bool)>>,
 }
 
 impl World for HandMade {
@@ -26,6 +30,14 @@ impl World for HandMade {
 
     fn received(&self, destination: &str, from: usize) -> Vec<Received> {
         self.received.get(destination).map(|all| all[from..].to_vec()).unwrap_or_default()
+    }
+
+    fn tally(&self, _: &str) -> Option<Tally> {
+        None
+    }
+
+    fn set_down(&self, destination: &str, down: bool) {
+        self.downs.lock().unwrap().push((destination.to_owned(), down));
     }
 
     fn pages(&self) -> Vec<(String, String)> {
@@ -51,7 +63,7 @@ fn world(changes: &[Change]) -> HandMade {
                 (Effect::Filtered, _) => continue,
                 (Effect::Apply(values), Keeps::State) => Sent::Upsert { key, values },
                 (Effect::Apply(values), Keeps::Log) => {
-                    Sent::Append { id: format!("{}/{}", rule.pipeline, change.number), values }
+                    Sent::Append { id: Some(format!("{}/{}", rule.pipeline, change.number)), values }
                 }
                 (Effect::Remove, _) => Sent::Remove { key },
             };
@@ -65,11 +77,12 @@ fn world(changes: &[Change]) -> HandMade {
         dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb),
         kinesis: aws_sdk_kinesis::Client::from_conf(kinesis),
         received,
+        downs: Mutex::default(),
     }
 }
 
 fn options(exit: bool) -> Options {
-    Options { changes: 300, exit, seed: 1, rate: 200, faults: "none".into(), own_endpoint: None }
+    Options { changes: 300, exit, seed: 1, rate: 200, faults: "none".into(), own_endpoint: None, down: None }
 }
 
 fn story() -> Vec<Change> {
@@ -104,7 +117,7 @@ async fn it_ends_when_all_is_accounted_for() {
     let (report, shown) = follow(&options(true), &world(&story()), Ok(()), std::future::pending()).await.unwrap();
     assert!(report.is_good() && report.is_final, "{report}");
     assert_eq!((report.changes, report.freshness_p50_ms), (300, Some(500)));
-    for destination in ["analytics", "helpdesk", "hubspot", "warehouse"] {
+    for destination in ["analytics", "braze", "helpdesk", "hubspot", "klaviyo", "slack", "warehouse"] {
         assert!(shown.contains(&format!(" s  first delivery to {destination}\n")), "{shown}");
     }
     assert!(shown.contains("0 failed, 0 waiting"), "{shown}");
@@ -143,6 +156,16 @@ async fn ones_own_endpoint_is_not_checked() {
     let shown: Vec<_> =
         snapshot.pipelines.iter().map(|row| (row.destination.as_str(), row.checked.is_some())).collect();
     assert!(shown.contains(&("helpdesk", false)) && shown.contains(&("hubspot", true)), "{shown:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vendor_is_down_until_all_is_written() {
+    let world = world(&story());
+    let options = Options { down: Some("braze".into()), ..options(true) };
+    let (report, shown) = follow(&options, &world, Ok(()), std::future::pending()).await.unwrap();
+    assert!(report.is_good(), "{report}");
+    assert_eq!(*world.downs.lock().unwrap(), [("braze".to_owned(), true), ("braze".to_owned(), false)]);
+    assert!(shown.contains("braze is down") && shown.contains("braze is back"), "{shown}");
 }
 
 #[tokio::test(start_paused = true)]
