@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use anyhow::{Context as _, bail};
 use shared::{
     delivery::Step,
-    destination::{Action, Connector, Part, Placeholder, Request, Setting, SettingType, Shape, Text},
+    destination::{Action, Auth, Connector, Part, Placeholder, Request, Setting, SettingType, Shape, Text},
     value::{Object, Value},
 };
 
@@ -73,11 +73,9 @@ pub fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_json(), str::to_owned)
 }
 
-/// The setting with which a request's address begins, where it is an address itself.
-fn address(connector: &'static Connector, request: &'static Request) -> Option<&'static str> {
-    let Some(Part::Placeholder(Placeholder::Setting(name))) = request.url.get_ref().parts().first() else {
-        return None;
-    };
+/// The setting with which an address begins, where it is one itself.
+fn address(connector: &'static Connector, url: &Text) -> Option<&'static str> {
+    let Some(Part::Placeholder(Placeholder::Setting(name))) = url.parts().first() else { return None };
     let setting = connector.settings.iter().find(|setting| setting.name() == name)?;
     (setting.r#type == SettingType::Url).then(|| setting.name())
 }
@@ -91,29 +89,48 @@ fn requests(connector: &'static Connector) -> impl Iterator<Item = (&'static Act
 
 /// The settings that have the API's address: to point them elsewhere is to send everything elsewhere.
 pub fn addresses(connector: &'static Connector) -> anyhow::Result<BTreeSet<&'static str>> {
-    requests(connector)
-        .map(|(action, _, request)| {
-            address(connector, request).with_context(|| {
+    let of_actions = requests(connector).map(|(_, _, request)| request.url.get_ref());
+    let of_tokens = token_url(connector).into_iter();
+    of_actions
+        .chain(of_tokens)
+        .map(|url| {
+            address(connector, url).with_context(|| {
                 format!(
-                    "{}: the address of {} does not begin with a setting of the type url, so it cannot be pointed at \
-                     this machine; begin it with {{setting.base_url}}, and give that setting the vendor's address as \
-                     its default",
-                    connector.slug(),
-                    action.name()
+                    "{}: an address does not begin with a setting of the type url, so it cannot be pointed at this \
+                     machine; begin it with {{setting.base_url}}, and give that setting the vendor's address as its \
+                     default",
+                    connector.slug()
                 )
             })
         })
         .collect()
 }
 
+fn token_url(connector: &'static Connector) -> Option<&'static Text> {
+    match &connector.auth {
+        Auth::Oauth(auth) => Some(auth.token_url.get_ref()),
+        _ => None,
+    }
+}
+
+/// Where tokens are granted.
+pub fn token_path(connector: &'static Connector, settings: &Settings) -> anyhow::Result<Option<String>> {
+    token_url(connector).map(|url| path(connector, settings, url)).transpose()
+}
+
+/// The path of an address, without its query: that says nothing about a record.
+fn path(connector: &'static Connector, settings: &Settings, url: &Text) -> anyhow::Result<String> {
+    let base = address(connector, url).map_or("", |name| settings.get(name));
+    let whole = settings.fill(url)?;
+    let path = whole.strip_prefix(base).unwrap_or_default();
+    Ok(path.split('?').next().unwrap_or_default().to_owned())
+}
+
 /// Every request of a connector.
 pub fn endpoints(connector: &'static Connector, settings: &Settings) -> anyhow::Result<Vec<Endpoint>> {
     requests(connector)
         .map(|(action, step, request)| {
-            let url = settings.fill(request.url.get_ref())?;
-            let base = address(connector, request).map_or("", |name| settings.get(name));
-            // The query, where a template has one, is not looked at: it says nothing about a record.
-            let path = url.strip_prefix(base).unwrap_or_default().split('?').next().unwrap_or_default().to_owned();
+            let path = path(connector, settings, request.url.get_ref())?;
             let shape = settings.fill(request.shape.get_ref())?;
             let count = settings.fill(request.count.get_ref())?;
             let match_field = action.match_field.as_ref().map(|field| settings.fill(field.get_ref())).transpose()?;

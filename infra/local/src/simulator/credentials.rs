@@ -8,7 +8,7 @@ use shared::{
     time::{Clock as _, SystemClock},
 };
 
-use super::{catalogue::Settings, signature::Verifier};
+use super::{catalogue::Settings, signature::Verifier, tokens::Tokens};
 
 /// What a vendor accepts.
 #[derive(Debug)]
@@ -21,11 +21,13 @@ pub enum Credentials {
     Query(String, String),
     /// A signature.
     Signature(Verifier),
+    /// A token that was granted here.
+    Tokens(Tokens),
 }
 
 impl Credentials {
     /// Those of a vendor that knows this secret. An error where there cannot be such a secret.
-    pub fn of(connector: &Connector, settings: &Settings, secret: Option<&str>) -> anyhow::Result<Self> {
+    pub fn of(connector: &'static Connector, settings: &Settings, secret: Option<&str>) -> anyhow::Result<Self> {
         let Some(secret) = secret else { return Ok(Self::None) };
         let authorization = |value: String| Self::Header(header::AUTHORIZATION.as_str().to_owned(), value);
         Ok(match &connector.auth {
@@ -37,6 +39,7 @@ impl Credentials {
                 authorization(format!("Basic {}", base64_simd::STANDARD.encode_to_string(pair)))
             }
             Auth::Header { header, prefix, .. } => Self::Header(header.clone(), format!("{prefix}{secret}")),
+            Auth::Oauth(auth) => Self::Tokens(Tokens::new(auth, secret)?),
             Auth::Query { parameter, .. } => Self::Query(parameter.clone(), secret.to_owned()),
             Auth::Signature { codec: Codec::StandardWebhooks, .. } => {
                 Self::Signature(Verifier::new(secret).map_err(anyhow::Error::msg)?)
@@ -58,6 +61,7 @@ impl Credentials {
                 let mut sent = query.filter(|(sent, _)| sent == name).map(|(_, value)| value);
                 is(sent.next().is_some_and(|sent| sent == *value), "the credentials are missing or wrong")
             }
+            Self::Tokens(tokens) => is(tokens.accepts(headers), "the token is missing or was never granted"),
             Self::Signature(verifier) => verifier.verify(headers, body, SystemClock.now().seconds()),
         }
     }

@@ -19,6 +19,7 @@ mod rows;
 mod server;
 mod service;
 mod signature;
+mod tokens;
 mod windows;
 
 use std::{
@@ -121,6 +122,7 @@ impl Simulator {
             log: Log::default(),
             down: AtomicBool::new(false),
             drop_after: AtomicBool::new(false),
+            token_path: catalogue::token_path(connector, &settings)?,
             connector,
             settings,
             faults,

@@ -39,6 +39,8 @@ pub struct Service {
     pub settings: Settings,
     pub endpoints: Vec<Endpoint>,
     pub credentials: Credentials,
+    /// Where tokens are granted, where the vendor grants any.
+    pub token_path: Option<String>,
     pub windows: Mutex<Windows>,
     pub rows: Mutex<Rows>,
     pub log: Log,
@@ -74,6 +76,11 @@ impl Service {
         if self.down.load(Ordering::Relaxed) {
             fault("down");
             return Hangup::response();
+        }
+        if let Credentials::Tokens(tokens) = &self.credentials
+            && self.token_path.as_deref() == Some(uri.path())
+        {
+            return tokens.grant(headers, body);
         }
         let here: Vec<_> =
             self.endpoints.iter().filter(|endpoint| endpoint.is_at(method.as_str(), uri.path())).collect();

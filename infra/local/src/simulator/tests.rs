@@ -567,3 +567,45 @@ async fn every_connector_has_a_vendor_here() {
     }
     assert!(requests >= 5, "{requests}");
 }
+
+#[tokio::test]
+async fn a_token_is_granted_once_for_each_refresh_token() {
+    let file = r#"
+slug = "example"
+name = "Example"
+summary = "An example."
+settings = [{ name = "base_url", label = "A", help = "A.", type = "url", required = true }]
+auth = { oauth = { grant = "refresh_token", token_url = "{setting.base_url}/token", help = "a client" } }
+
+[[actions]]
+name = "send"
+label = "Send"
+help = "Sends."
+mode = "append"
+other_fields = true
+request = { method = "POST", url = "{setting.base_url}/in", shape = "single", count = 1, bytes = 1_000, item = '"{fields}"' }
+"#;
+    let connector: &'static _ =
+        Box::leak(Box::new(shared::destination::Connector::parse("example.toml", file).unwrap()));
+    let secret = r#"{"client_id":"c","client_secret":"s","refresh_token":"r"}"#;
+    let settings = object(r#"{"base_url":"https://x.example"}"#);
+    let vendor = Vendor { connector, settings, secret: Some(secret.to_owned()), rates: None };
+    let simulator = Simulator::start(vendor, "example", None, Arc::new(NoFaults)).await.unwrap();
+    let settings = object(&format!(r#"{{"base_url":"{}"}}"#, simulator.url()));
+    let destination = connector.configure("example", &settings).unwrap();
+    let operation = destination.operation("send", Step::Apply).unwrap();
+    let event = delivery(1, r#"{"n":1}"#);
+    let parcels = [Parcel { delivery: &event, destination_key: None }];
+
+    let oauth = destination.oauth().unwrap();
+    let ask = oauth.request(secret).unwrap();
+    let first = call(&ask).await.unwrap();
+    let kept = oauth.granted(secret, &first, SystemClock.now()).unwrap();
+    assert!(is_delivered(&send(operation, &kept, &parcels).await[0]));
+    // RFC 6749, section 5.2: a refresh token that is not valid any more is answered with 400, invalid_grant.
+    let again = call(&ask).await.unwrap();
+    assert_eq!((again.status, body(&again).get("error").and_then(Value::as_str)), (400, Some("invalid_grant")));
+    assert_eq!(call(&oauth.request(&kept).unwrap()).await.unwrap().status, 200);
+    let made_up = secret.replace("\"r\"", "\"r\",\"access_token\":\"token-9\"");
+    assert!(matches!(send(operation, &made_up, &parcels).await[0], Answered::Ended(Outcome::Unauthorised { .. })));
+}

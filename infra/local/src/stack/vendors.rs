@@ -85,6 +85,10 @@ fn secret(connector: &Connector, name: &str) -> String {
         Auth::Signature { codec: Codec::StandardWebhooks, .. } => {
             format!("whsec_{}", base64_simd::STANDARD.encode_to_string(&seed[..32]))
         }
+        Auth::Oauth(_) => {
+            let client = serde_json::json!({"client_id": name, "client_secret": seed, "refresh_token": seed[..16]});
+            client.to_string()
+        }
         // A user and a password in one.
         Auth::Basic { user: None, .. } => format!("{name}:{seed}"),
         Auth::None | Auth::Bearer { .. } | Auth::Basic { .. } | Auth::Header { .. } | Auth::Query { .. } => seed,
