@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use shared::{
-    destination::{Connector, IndexReading, Reading, ResetAs, TraceReading},
+    destination::{Connector, IndexReading, JobReading, Reading, ResetAs, TraceReading},
     time::{Clock as _, SystemClock},
     value::{Number, Object, Value},
 };
@@ -18,6 +18,8 @@ use super::{catalogue::Endpoint, examples::Example};
 /// What becomes of one record.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
+    /// By what the vendor tells its row.
+    pub key: Option<String>,
     /// The trace that it was sent with.
     pub trace: Option<String>,
     /// What was done, or why nothing.
@@ -47,7 +49,7 @@ pub struct Failure {
 /// Whether an answer to this request can tell of some records that they failed, while the others are done.
 pub const fn tells_apart(endpoint: &Endpoint) -> bool {
     match endpoint.request.answer {
-        Reading::Trace(_) => true,
+        Reading::Trace(_) | Reading::Job(_) => true,
         Reading::Index(_) => endpoint.examples.partial.is_some(),
         Reading::Status | Reading::Flag(_) | Reading::Key(_) => false,
     }
@@ -63,6 +65,7 @@ pub fn passing_kind(endpoint: &Endpoint) -> Option<&str> {
     match &endpoint.request.answer {
         // The last: in HubSpot's file INTERNAL_ERROR, behind RATE_LIMITS.
         Reading::Trace(paths) => paths.retry_kinds.last().map(String::as_str),
+        Reading::Job(job) => job.errors.retry_kinds.last().map(String::as_str),
         Reading::Status | Reading::Index(_) | Reading::Flag(_) | Reading::Key(_) => None,
     }
 }
@@ -78,7 +81,8 @@ pub fn applied(endpoint: &Endpoint, verdicts: &[Verdict]) -> Response {
         _ => examples.done.clone(),
     };
     match &endpoint.request.answer {
-        Reading::Status => {}
+        // What becomes of a job's records is not told at once.
+        Reading::Status | Reading::Job(_) => {}
         Reading::Flag(paths) => set(&mut example.body, &paths.flag, Value::Bool(true)),
         Reading::Key(paths) => {
             let id = verdicts.first().and_then(|verdict| verdict.ended.as_ref().ok()?.id.clone());
@@ -96,6 +100,74 @@ pub fn applied(endpoint: &Endpoint, verdicts: &[Verdict]) -> Response {
         }
     }
     response(example)
+}
+
+/// The answer to a request whose work is done later, in this job.
+pub fn taken(endpoint: &Endpoint, reading: &JobReading, id: &str) -> Response {
+    let mut example = endpoint.examples.done.clone();
+    set(&mut example.body, &reading.id, Value::from(id));
+    response(example)
+}
+
+/// How a job is going: what became of its records, or nothing where it goes on.
+pub fn state(endpoint: &Endpoint, reading: &JobReading, ended: Option<&[Verdict]>) -> Response {
+    let mut example = endpoint.examples.state.clone();
+    let states = if ended.is_some() { &reading.status.done } else { &reading.status.waiting };
+    let state = states.last().map_or(Value::Null, |state| Value::from(state.get_ref().as_str()));
+    set(&mut example.body, &reading.status.state, state);
+    if let Some(path) = &reading.status.failures {
+        let failures = ended.map(|verdicts| verdicts.iter().filter(|verdict| verdict.ended.is_err()).count());
+        let count = failures.and_then(|count| u64::try_from(count).ok());
+        set(&mut example.body, path, count.map_or(Value::Null, |count| Value::Number(Number::from(count))));
+    }
+    if let (None, Some(verdicts)) = (&reading.errors.url, ended) {
+        list_errors(&mut example, endpoint, reading, verdicts);
+    }
+    response(example)
+}
+
+/// What failed in a job: all of it on one page.
+pub fn errors(endpoint: &Endpoint, reading: &JobReading, verdicts: &[Verdict]) -> Response {
+    let mut example = endpoint.examples.errors.clone();
+    list_errors(&mut example, endpoint, reading, verdicts);
+    if let Some(path) = &reading.errors.next {
+        set(&mut example.body, path, Value::Null);
+    }
+    response(example)
+}
+
+/// Each error names its record in every way in which the example does.
+fn list_errors(example: &mut Example, endpoint: &Endpoint, reading: &JobReading, verdicts: &[Verdict]) {
+    let paths = &reading.errors;
+    let list = paths.list.get_ref();
+    let form = get(&endpoint.examples.errors.body, list).and_then(|errors| get(errors, "0")).cloned();
+    let form = form.unwrap_or_default();
+    let failures = verdicts.iter().enumerate().filter_map(|(index, verdict)| {
+        let failure = verdict.ended.as_ref().err()?;
+        let mut error = form.clone();
+        for path in paths.matches.iter().map(toml::Spanned::get_ref).filter(|path| get(&form, path).is_some()) {
+            set(&mut error, path, verdict.key.clone().map_or(Value::Null, Value::String));
+        }
+        if let Some(path) = &paths.index {
+            set(&mut error, path, place(index, &paths.before));
+        }
+        set(&mut error, &paths.message, Value::from(failure.reason.as_str()));
+        if let Some(kind) = passing_kind(endpoint).filter(|_| failure.passing) {
+            set(&mut error, &paths.kind, Value::from(kind));
+        }
+        Some(error)
+    });
+    let errors = failures.collect();
+    set(&mut example.body, list, Value::Array(errors));
+}
+
+/// A place in a request: a number, or a text that has it.
+fn place(index: usize, before: &str) -> Value {
+    if before.is_empty() {
+        Value::Number(Number::from(u64::try_from(index).unwrap_or(u64::MAX)))
+    } else {
+        Value::String(format!("{before}{index}"))
+    }
 }
 
 /// The answer to a request of which nothing was done for the sake of some records, each named if the vendor names any.
@@ -159,12 +231,7 @@ fn name_by_index(example: &mut Example, paths: &IndexReading, verdicts: &[Verdic
     let failures = verdicts.iter().enumerate().filter_map(|(index, verdict)| {
         let failure = verdict.ended.as_ref().err()?;
         let mut error = form.clone();
-        let place = if paths.before.is_empty() {
-            Value::Number(Number::from(u64::try_from(index).unwrap_or(u64::MAX)))
-        } else {
-            Value::String(format!("{}{index}", paths.before))
-        };
-        set(&mut error, &paths.index, place);
+        set(&mut error, &paths.index, place(index, &paths.before));
         set(&mut error, &paths.message, Value::from(failure.reason.as_str()));
         Some(error)
     });
@@ -184,7 +251,7 @@ fn tell_by_trace(
     let first = |body: &Value, path: &str| get(body, path).and_then(|list| get(list, "0")).cloned().unwrap_or_default();
     let (result_form, error_form) = (first(body, &paths.results), first(body, &paths.errors));
     let (mut results, mut errors) = (Vec::new(), Vec::new());
-    for Verdict { trace, ended } in verdicts {
+    for Verdict { trace, ended, .. } in verdicts {
         let trace = trace.clone().map_or(Value::Null, Value::String);
         match ended {
             Ok(done) => {
@@ -252,7 +319,7 @@ fn response(Example { status, headers, body }: Example) -> Response {
 }
 
 /// The value at a path of names with dots between; of a list, a number is a place from 0.
-fn get<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
+pub fn get<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
     path.split('.').try_fold(value, |value, name| match value {
         Value::Array(items) => items.get(name.parse::<usize>().ok()?),
         _ => value.get(name),

@@ -164,7 +164,7 @@ impl Reader<'_> {
             Placeholder::Id => &mut self.captured.id,
             Placeholder::Type => &mut self.captured.r#type,
             Placeholder::OccurredAt | Placeholder::OccurredAtSeconds => &mut self.captured.occurred_at,
-            Placeholder::Items => return Err(format!("{at} has items within an item")),
+            Placeholder::Items | Placeholder::Job => return Err(format!("{at} has what no item can have")),
         };
         match value {
             Value::String(_) | Value::Number(_) => *place = Some(text_of(value)),

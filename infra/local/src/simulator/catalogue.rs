@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use anyhow::{Context as _, bail};
 use shared::{
     delivery::Step,
-    destination::{Action, Auth, Connector, Part, Placeholder, Request, Setting, SettingType, Shape, Text},
+    destination::{Action, Auth, Connector, Part, Placeholder, Reading, Request, Setting, SettingType, Shape, Text},
     value::{Object, Value},
 };
 
@@ -90,9 +90,13 @@ fn requests(connector: &'static Connector) -> impl Iterator<Item = (&'static Act
 /// The settings that have the API's address: to point them elsewhere is to send everything elsewhere.
 pub fn addresses(connector: &'static Connector) -> anyhow::Result<BTreeSet<&'static str>> {
     let of_actions = requests(connector).map(|(_, _, request)| request.url.get_ref());
-    let of_tokens = token_url(connector).into_iter();
+    let of_jobs = requests(connector).filter_map(|(_, _, request)| match &request.answer {
+        Reading::Job(job) => Some(std::iter::once(&job.status.url).chain(&job.errors.url)),
+        _ => None,
+    });
     of_actions
-        .chain(of_tokens)
+        .chain(of_jobs.flatten().map(toml::Spanned::get_ref))
+        .chain(token_url(connector))
         .map(|url| {
             address(connector, url).with_context(|| {
                 format!(
@@ -115,22 +119,24 @@ fn token_url(connector: &'static Connector) -> Option<&'static Text> {
 
 /// Where tokens are granted.
 pub fn token_path(connector: &'static Connector, settings: &Settings) -> anyhow::Result<Option<String>> {
-    token_url(connector).map(|url| path(connector, settings, url)).transpose()
+    token_url(connector).map(|url| Ok(path_of(&settings.fill(url)?, url, settings).to_owned())).transpose()
 }
 
-/// The path of an address, without its query: that says nothing about a record.
-fn path(connector: &'static Connector, settings: &Settings, url: &Text) -> anyhow::Result<String> {
-    let base = address(connector, url).map_or("", |name| settings.get(name));
-    let whole = settings.fill(url)?;
-    let path = whole.strip_prefix(base).unwrap_or_default();
-    Ok(path.split('?').next().unwrap_or_default().to_owned())
+/// The path of an address that was made of this template, without its query: that says nothing about a record.
+pub fn path_of<'w>(whole: &'w str, url: &Text, settings: &Settings) -> &'w str {
+    let base = match url.parts().first() {
+        Some(Part::Placeholder(Placeholder::Setting(name))) => settings.get(name),
+        _ => "",
+    };
+    whole.strip_prefix(base).unwrap_or_default().split('?').next().unwrap_or_default()
 }
 
 /// Every request of a connector.
 pub fn endpoints(connector: &'static Connector, settings: &Settings) -> anyhow::Result<Vec<Endpoint>> {
     requests(connector)
         .map(|(action, step, request)| {
-            let path = path(connector, settings, request.url.get_ref())?;
+            let url = request.url.get_ref();
+            let path = path_of(&settings.fill(url)?, url, settings).to_owned();
             let shape = settings.fill(request.shape.get_ref())?;
             let count = settings.fill(request.count.get_ref())?;
             let match_field = action.match_field.as_ref().map(|field| settings.fill(field.get_ref())).transpose()?;

@@ -5,9 +5,11 @@
 
 use shared::{
     delivery::Step,
-    destination::{Action, Case, CaseResponse, Connector, Kind, Reading},
+    destination::{Action, Case, CaseResponse, Connector, JobReading, Kind, Reading},
     value::Value,
 };
+
+use super::answer;
 
 /// An answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +53,10 @@ pub struct Examples {
     pub unauthorised: Example,
     /// Too many requests.
     pub throttled: Example,
+    /// How a job is going.
+    pub state: Example,
+    /// What failed in a job, with one error at least.
+    pub errors: Example,
 }
 
 impl Examples {
@@ -68,8 +74,15 @@ impl Examples {
             !case.outcomes.is_empty() && case.outcomes.iter().all(|outcome| outcome.is == kind)
         };
         let any = |case: &Case, kind: Kind| case.outcomes.iter().any(|outcome| outcome.is == kind);
-        let is_done =
-            |case: &Case, status: u16| own(case) && (200..300).contains(&status) && all(case, Kind::Delivered);
+        let is_done = |case: &Case, status: u16| {
+            own(case) && (200..300).contains(&status) && (all(case, Kind::Delivered) || all(case, Kind::Taken))
+        };
+        let poll = |wanted: &dyn Fn(&Value, &JobReading) -> bool| {
+            let Reading::Job(job) = &action.request.answer else { return Example::bare(200) };
+            let polls = connector.tests.iter().filter(|case| own(case)).flat_map(|case| &case.polls);
+            let mut answers = polls.map(|poll| Example::of(&poll.response));
+            answers.find(|example| wanted(&example.body, job)).unwrap_or(Example::bare(200))
+        };
 
         // Only a flag tells in a success that all was rejected; a list in one rejects some.
         let by_flag = action.request(step).is_some_and(|request| matches!(request.answer, Reading::Flag(_)));
@@ -91,6 +104,10 @@ impl Examples {
             unauthorised: first(&|case, status| status == 401 && all(case, Kind::Unauthorised))
                 .or_else(|| first(&|case, _| all(case, Kind::Unauthorised)))
                 .unwrap_or(Example::bare(401)),
+            state: poll(&|body, job| answer::get(body, &job.status.state).is_some()),
+            errors: poll(&|body, job| {
+                answer::get(body, job.errors.list.get_ref()).is_some_and(|errors| answer::get(errors, "0").is_some())
+            }),
             throttled: first(&|case, status| status == 429 && all(case, Kind::Throttled))
                 .unwrap_or_else(|| Example { headers: vec![("retry-after".into(), "1".into())], ..Example::bare(429) }),
         }

@@ -12,6 +12,7 @@ mod backwards;
 mod catalogue;
 mod credentials;
 mod examples;
+mod jobs;
 mod page;
 mod received;
 mod record;
@@ -119,6 +120,7 @@ impl Simulator {
             credentials: Credentials::of(connector, &settings, secret.as_deref())?,
             windows: Mutex::new(Windows::new(rates.unwrap_or_else(|| windows::of(connector)))),
             rows: Mutex::new(Rows::default()),
+            jobs: Mutex::default(),
             log: Log::default(),
             down: AtomicBool::new(false),
             drop_after: AtomicBool::new(false),

@@ -16,7 +16,7 @@ use axum::{
 };
 use shared::{
     delivery::Step,
-    destination::{Connector, Mode, Shape},
+    destination::{Connector, Mode, Reading, Shape},
     value::{Object, Value},
 };
 
@@ -26,6 +26,7 @@ use super::{
     backwards::{self, Captured},
     catalogue::{Endpoint, Settings},
     credentials::Credentials,
+    jobs::{self, Asked, Job, Jobs, Question},
     received::{Log, What},
     record,
     rows::Rows,
@@ -43,6 +44,7 @@ pub struct Service {
     pub token_path: Option<String>,
     pub windows: Mutex<Windows>,
     pub rows: Mutex<Rows>,
+    pub jobs: Mutex<Jobs>,
     pub log: Log,
     pub faults: Arc<dyn Strikes>,
     /// It answers nobody.
@@ -82,8 +84,10 @@ impl Service {
         {
             return tokens.grant(headers, body);
         }
-        let here: Vec<_> =
-            self.endpoints.iter().filter(|endpoint| endpoint.is_at(method.as_str(), uri.path())).collect();
+        let asked = if method == Method::GET { jobs::asked(&self.endpoints, &self.settings, uri.path()) } else { None };
+        let of_job = asked.iter().map(|asked| asked.endpoint);
+        let is_here = |endpoint: &&Endpoint| endpoint.is_at(method.as_str(), uri.path());
+        let here: Vec<_> = of_job.chain(self.endpoints.iter().filter(is_here)).collect();
         let [first, ..] = here.as_slice() else {
             return self.refuse(request, None, Refusal::new(StatusCode::NOT_FOUND, "No such path"));
         };
@@ -110,9 +114,12 @@ impl Service {
             self.log.add(request, [What::Refused { status: answer.status().as_u16(), reason: words.to_owned() }]);
             return answer;
         }
-        let answer = match self.read(first, &here, headers, body) {
-            Ok((endpoint, records)) => self.apply(request, endpoint, records),
-            Err((endpoint, refusal)) => self.refuse(request, Some(endpoint), refusal),
+        let answer = match asked {
+            Some(asked) => self.tell(request, &asked),
+            None => match self.read(first, &here, headers, body) {
+                Ok((endpoint, records)) => self.apply(request, endpoint, records),
+                Err((endpoint, refusal)) => self.refuse(request, Some(endpoint), refusal),
+            },
         };
         if is_dropped_late {
             fault("dropped after it was applied");
@@ -222,8 +229,62 @@ impl Service {
         Ok(records)
     }
 
+    /// Answers a question about a job, which is carried out meanwhile.
+    fn tell(&self, request: u64, asked: &Asked<'_>) -> Response {
+        let Asked { endpoint, reading, id, question } = asked;
+        let mut jobs = self.jobs();
+        let job = match question {
+            Question::State => jobs.ask(id, |records| {
+                let mut rows = self.rows();
+                let (verdicts, taken) = self.carry_out(endpoint, records, &mut rows);
+                self.log.add(request, taken);
+                verdicts
+            }),
+            Question::Errors => jobs.get(id),
+        };
+        match (question, job) {
+            (Question::State, Some(Job::Ended(verdicts))) => answer::state(endpoint, reading, Some(verdicts)),
+            (Question::State, Some(_)) => answer::state(endpoint, reading, None),
+            (Question::Errors, Some(Job::Ended(verdicts))) => answer::errors(endpoint, reading, verdicts),
+            (Question::Errors, Some(_)) => answer::errors(endpoint, reading, &[]),
+            (_, None) => {
+                let refusal = Refusal::new(StatusCode::NOT_FOUND, format!("There is no job {id}"));
+                self.refuse(request, Some(endpoint), refusal)
+            }
+        }
+    }
+
+    fn jobs(&self) -> MutexGuard<'_, Jobs> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Does what a request asks for, as far as the vendor would.
     fn apply(&self, request: u64, endpoint: &Endpoint, records: Vec<Captured>) -> Response {
+        if let Reading::Job(reading) = &endpoint.request.answer {
+            return answer::taken(endpoint, reading, &self.jobs().make(records));
+        }
+        // Held while the log is written, so that its order is that in which rows changed.
+        let mut rows = self.rows();
+        let (verdicts, mut taken) = self.carry_out(endpoint, records, &mut rows);
+        let is_refused = !answer::tells_apart(endpoint) && verdicts.iter().any(|verdict| verdict.ended.is_err());
+        let answer = if is_refused {
+            answer::rejected(endpoint, self.connector, &verdicts)
+        } else {
+            answer::applied(endpoint, &verdicts)
+        };
+        if is_refused && verdicts.len() > 1 && !answer::names_all(endpoint) {
+            // Which ones it was, the sender is not told: it will send each again.
+            let reason = verdicts.into_iter().find_map(|verdict| verdict.ended.err());
+            let reason = reason.map(|failure| failure.reason).unwrap_or_default();
+            taken = vec![What::Refused { status: answer.status().as_u16(), reason }];
+        }
+        self.log.add(request, taken);
+        answer
+    }
+
+    /// What becomes of each record, and what is to be written down of it. Where the vendor does all or nothing, one
+    /// wrong record keeps the others from being done.
+    fn carry_out(&self, endpoint: &Endpoint, records: Vec<Captured>, rows: &mut Rows) -> (Vec<Verdict>, Vec<What>) {
         let is_partial = answer::passing_kind(endpoint).is_some() && self.faults.strikes(VendorFault::Partial);
         let failure = |(index, record): (usize, &Captured)| {
             // Every second one; of a single one, that one.
@@ -235,43 +296,26 @@ impl Service {
         };
         let failures: Vec<_> = records.iter().enumerate().map(failure).collect();
         let is_refused = !answer::tells_apart(endpoint) && failures.iter().any(Option::is_some);
-
-        // Held while the log is written, so that its order is that in which rows changed.
-        let mut rows = self.rows();
         let (mut taken, mut verdicts) = (Vec::new(), Vec::new());
         for (record, failure) in records.into_iter().zip(failures) {
-            let trace = record.trace.clone();
+            let (key, trace) = (record::key(endpoint, &record), record.trace.clone());
             let ended = match failure {
                 Some(failure) => {
-                    let (key, Captured { id, fields, .. }) = (record::key(endpoint, &record), record);
+                    let (key, Captured { id, fields, .. }) = (key.clone(), record);
                     let Failure { reason, passing } = failure.clone();
                     taken.push(What::RecordRefused { key, id, fields, reason, passing });
                     Err(failure)
                 }
                 None if is_refused => Ok(Done::default()),
                 None => {
-                    let (what, done) = take(endpoint, &mut rows, record);
+                    let (what, done) = take(endpoint, rows, record);
                     taken.push(what);
                     Ok(done)
                 }
             };
-            verdicts.push(Verdict { trace, ended });
+            verdicts.push(Verdict { key, trace, ended });
         }
-        let answer = if is_refused {
-            answer::rejected(endpoint, self.connector, &verdicts)
-        } else {
-            answer::applied(endpoint, &verdicts)
-        };
-        if is_refused && verdicts.len() > 1 && !answer::names_all(endpoint) {
-            // Which ones it was, the sender is not told: it will send each again.
-            let reason = taken.iter().find_map(|what| match what {
-                What::RecordRefused { reason, .. } => Some(reason.clone()),
-                _ => None,
-            });
-            taken = vec![What::Refused { status: answer.status().as_u16(), reason: reason.unwrap_or_default() }];
-        }
-        self.log.add(request, taken);
-        answer
+        (verdicts, taken)
     }
 }
 

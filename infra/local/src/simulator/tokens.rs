@@ -21,7 +21,7 @@ const LASTS: u32 = 3_600;
 
 /// What a person has of a client, as it stands in the secret.
 #[derive(Debug, Deserialize)]
-struct Secret {
+struct Registered {
     client_id: String,
     client_secret: String,
     #[serde(default)]
@@ -32,7 +32,7 @@ struct Secret {
 #[derive(Debug)]
 pub struct Tokens {
     auth: &'static OauthAuth,
-    client: Secret,
+    client: Registered,
     granted: Mutex<Granted>,
 }
 
@@ -45,7 +45,7 @@ struct Granted {
 impl Tokens {
     /// For the client of this secret: a JSON object.
     pub fn new(auth: &'static OauthAuth, secret: &str) -> anyhow::Result<Self> {
-        let client: Secret = serde_json::from_str(secret)
+        let client: Registered = serde_json::from_str(secret)
             .context("the secret of a client is a JSON object with client_id and client_secret")?;
         let granted = Granted { tokens: HashSet::new(), refresh: client.refresh_token.clone() };
         Ok(Self { auth, client, granted: Mutex::new(granted) })
@@ -62,7 +62,7 @@ impl Tokens {
     pub fn grant(&self, headers: &HeaderMap, body: &[u8]) -> Response {
         let form: HashMap<_, _> = url::form_urlencoded::parse(body).collect();
         let sent = |name: &str| form.get(name).map(AsRef::as_ref).unwrap_or_default();
-        let Secret { client_id, client_secret, .. } = &self.client;
+        let Registered { client_id, client_secret, .. } = &self.client;
         let proves = match self.auth.client {
             ClientProof::Body => sent("client_id") == client_id && sent("client_secret") == client_secret,
             ClientProof::Basic => {
