@@ -38,6 +38,16 @@ pub enum CheckMethod {
     Post,
 }
 
+impl CheckMethod {
+    /// The name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+        }
+    }
+}
+
 impl Destination {
     /// The request that tells whether the credentials are accepted; `None` where the vendor has none that is cheap. It
     /// holds the secret.
@@ -47,10 +57,7 @@ impl Destination {
         Some(credentials.map(|credentials| {
             let headers = self.headers.iter().filter(|(name, _)| name != "content-type").cloned();
             HttpRequest {
-                method: match check.method {
-                    CheckMethod::Get => "GET".to_owned(),
-                    CheckMethod::Post => "POST".to_owned(),
-                },
+                method: check.method.as_str().to_owned(),
                 url: with_query(&self.check_url, credentials.query.as_deref()),
                 headers: headers.chain(credentials.headers).collect(),
                 body: Vec::new(),

@@ -11,7 +11,7 @@ use std::{
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_kinesis::primitives::Blob;
 use freshet::{
-    commands::{failures, pipelines, status},
+    commands::{destinations, failures, pipelines, status},
     demo::sources,
     deployed::{Chosen, Connection, Deployed},
     faults::Faults,
@@ -164,6 +164,35 @@ async fn of_two_publications_at_once_one_is_whole_and_the_other_changes_nothing(
     for result in [results.0, results.1] {
         assert!(matches!(result, Ok(_) | Err(PublishError::Overtaken)), "{result:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn destinations_say_whether_they_accept_their_credentials() {
+    let running = start().await;
+    let stack = connect(&running.ground().deployed().unwrap());
+    let report = destinations::check(&stack, None).await.unwrap();
+    assert!(report.is_good(), "{report}");
+    let lines = report.to_string();
+    assert_eq!(lines.lines().count(), stack.deployed.destinations.len(), "{lines}");
+    for name in ["hubspot", "klaviyo", "slack"] {
+        assert!(
+            lines.lines().any(|line| line.starts_with(name) && line.ends_with("  accepts the credentials")),
+            "{lines}"
+        );
+    }
+    assert!(lines.contains("warehouse  was not asked: its vendor has no request"), "{lines}");
+
+    let mut wrong = stack.deployed.clone();
+    let (slack, hubspot) =
+        (wrong.destinations["slack"].secret_arn.clone(), wrong.destinations.get_mut("hubspot").unwrap());
+    hubspot.secret_arn = slack;
+    let report = destinations::check(&connect(&wrong), Some("hubspot")).await.unwrap();
+    assert!(!report.is_good());
+    let line = report.to_string();
+    assert!(line.starts_with("hubspot  does not accept them: HubSpot answered 401: "), "{line}");
+    let error = destinations::check(&stack, Some("hubspt")).await.unwrap_err().to_string();
+    assert!(error.contains("there is no destination `hubspt` in this stack; did you mean `hubspot`?"), "{error}");
+    running.stop().await;
 }
 
 async fn put(stack: &Stack, id: &str, fields: &[(&str, AttributeValue)]) {

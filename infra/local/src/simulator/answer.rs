@@ -203,6 +203,15 @@ pub fn unauthorised(endpoint: &Endpoint) -> Response {
     response(endpoint.examples.unauthorised.clone())
 }
 
+/// The answer to credentials that are tried, and right.
+pub fn accepted(connector: &Connector) -> Response {
+    let mut body = Value::Object(Object::new());
+    if let Some(flag) = connector.check.as_ref().and_then(|check| check.flag.as_deref()) {
+        set(&mut body, flag, Value::Bool(true));
+    }
+    ([(header::CONTENT_TYPE, "application/json")], body.to_json()).into_response()
+}
+
 /// The answer to one request too many: nothing is taken for so long. How that is told is the example's way; whole
 /// seconds, at least one.
 pub fn throttled(endpoint: &Endpoint, connector: &Connector, wait: Duration) -> Response {

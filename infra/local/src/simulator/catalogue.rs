@@ -122,6 +122,15 @@ pub fn token_path(connector: &'static Connector, settings: &Settings) -> anyhow:
     token_url(connector).map(|url| Ok(path_of(&settings.fill(url)?, url, settings).to_owned())).transpose()
 }
 
+/// Where credentials are tried: method and path.
+pub fn check(connector: &'static Connector, settings: &Settings) -> anyhow::Result<Option<(&'static str, String)>> {
+    let check = connector.check.as_ref().map(|check| {
+        let url = check.url.get_ref();
+        Ok((check.method.as_str(), path_of(&settings.fill(url)?, url, settings).to_owned()))
+    });
+    check.transpose()
+}
+
 /// The path of an address that was made of this template, without its query: that says nothing about a record.
 pub fn path_of<'w>(whole: &'w str, url: &Text, settings: &Settings) -> &'w str {
     let base = match url.parts().first() {

@@ -125,6 +125,7 @@ impl Simulator {
             down: AtomicBool::new(false),
             drop_after: AtomicBool::new(false),
             token_path: catalogue::token_path(connector, &settings)?,
+            check: catalogue::check(connector, &settings)?,
             connector,
             settings,
             faults,

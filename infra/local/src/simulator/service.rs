@@ -42,6 +42,8 @@ pub struct Service {
     pub credentials: Credentials,
     /// Where tokens are granted, where the vendor grants any.
     pub token_path: Option<String>,
+    /// Where credentials are tried, by method and path.
+    pub check: Option<(&'static str, String)>,
     pub windows: Mutex<Windows>,
     pub rows: Mutex<Rows>,
     pub jobs: Mutex<Jobs>,
@@ -83,6 +85,9 @@ impl Service {
             && self.token_path.as_deref() == Some(uri.path())
         {
             return tokens.grant(headers, body);
+        }
+        if self.check.as_ref().is_some_and(|(by, path)| *by == method.as_str() && path == uri.path()) {
+            return self.try_credentials(headers, uri, body);
         }
         let asked = if method == Method::GET { jobs::asked(&self.endpoints, &self.settings, uri.path()) } else { None };
         let of_job = asked.iter().map(|asked| asked.endpoint);
@@ -126,6 +131,16 @@ impl Service {
             return Hangup::response();
         }
         answer
+    }
+
+    /// Tells whether the credentials are accepted, and nothing more.
+    fn try_credentials(&self, headers: &HeaderMap, uri: &Uri, body: &Bytes) -> Response {
+        let refused = self.credentials.check(headers, uri, body).is_err();
+        match (refused, self.endpoints.first()) {
+            (true, Some(endpoint)) => answer::unauthorised(endpoint),
+            (true, None) => StatusCode::UNAUTHORIZED.into_response(),
+            (false, _) => answer::accepted(self.connector),
+        }
     }
 
     fn admit(&self) -> Result<(), Duration> {
