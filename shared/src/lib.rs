@@ -1,7 +1,7 @@
 //! What every function of Freshet shares.
 //!
 //! Pure modules ([`value`], [`event`], [`frame`], [`batch`], [`expression`], [`pipeline`], [`destination`],
-//! [`ledger`]) know neither AWS nor HTTP. What touches the world is reached through the narrow traits in [`ports`];
+//! [`ledger`], [`gate`]) know neither AWS nor HTTP. What touches the world is reached through the narrow traits in [`ports`];
 //! [`aws`] and [`http`] implement them, [`testing`] has in-memory ones that keep the same contracts.
 
 pub mod aws;
@@ -15,6 +15,7 @@ pub mod event;
 pub mod expression;
 pub mod failure;
 pub mod frame;
+pub mod gate;
 pub mod http;
 pub mod key;
 pub mod lambda;

@@ -6,6 +6,7 @@ use std::{collections::HashMap, fmt, future::Future, time::Duration};
 
 use crate::{
     failure::{Failure, Standing},
+    gate::Gate,
     lane::Lanes,
     ledger::{Entry, LedgerKey, Written},
     tally::Tally,
@@ -58,6 +59,20 @@ pub trait Ledger: Sync {
 
     /// Forgets the attempts of a delivery: the last one ended, well or not.
     fn end_attempt(&self, delivery_id: &str) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// The gates of destinations, which all their invocations share.
+pub trait Gates: Sync {
+    /// The gate of a destination, with the revision at which it stands; a new one at revision 0 where there is none.
+    fn read(&self, destination: &str) -> impl Future<Output = Result<(u64, Gate), PortError>> + Send;
+
+    /// Writes the gate in the place of the one that was read at this revision. Whether nobody else has meanwhile.
+    fn write(
+        &self,
+        destination: &str,
+        revision: u64,
+        gate: &Gate,
+    ) -> impl Future<Output = Result<bool, PortError>> + Send;
 }
 
 /// The visibility of received messages.

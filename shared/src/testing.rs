@@ -15,10 +15,12 @@ use std::{
 use crate::{
     failure::{Failure, Standing},
     frame::{Channel, Frame, Outgoing},
+    gate::Gate,
     lane::Lanes,
     ledger::{Entry, LedgerKey, Written},
     ports::{
-        Activity, Failures, Http, HttpError, HttpRequest, HttpResponse, LaneCounts, Leases, Ledger, Objects, Pipelines,
+        Activity, Failures, Gates, Http, HttpError, HttpRequest, HttpResponse, LaneCounts, Leases, Ledger, Objects,
+        Pipelines,
         PortError, Secrets, StoredPipeline, Visibility,
     },
     state::State,
@@ -200,6 +202,39 @@ impl Ledger for MemoryLedger {
         self.write_breaks.check("dynamodb:DeleteItem").await?;
         lock(&self.attempts).remove(delivery_id);
         Ok(())
+    }
+}
+
+/// Gates by destination, each with its revision.
+#[derive(Debug, Default)]
+pub struct MemoryGates {
+    /// The gates.
+    pub gates: Mutex<HashMap<String, (u64, Gate)>>,
+    /// How often gates were read.
+    pub reads: AtomicU64,
+    /// How often gates were written, or would have been had nobody else done so.
+    pub writes: AtomicU64,
+    /// Makes reads and writes fail.
+    pub breaks: Breaks,
+}
+
+impl Gates for MemoryGates {
+    async fn read(&self, destination: &str) -> Result<(u64, Gate), PortError> {
+        self.breaks.check("dynamodb:GetItem").await?;
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        Ok(lock(&self.gates).get(destination).cloned().unwrap_or_default())
+    }
+
+    async fn write(&self, destination: &str, revision: u64, gate: &Gate) -> Result<bool, PortError> {
+        self.breaks.check("dynamodb:PutItem").await?;
+        self.writes.fetch_add(1, Ordering::SeqCst);
+        let mut gates = lock(&self.gates);
+        let held = gates.entry(destination.to_owned()).or_default();
+        if held.0 != revision {
+            return Ok(false);
+        }
+        *held = (revision + 1, gate.clone());
+        Ok(true)
     }
 }
 

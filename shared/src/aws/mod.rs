@@ -5,6 +5,7 @@
 
 mod activity;
 mod failures;
+mod gates;
 mod lanes;
 mod leases;
 mod ledger;
@@ -29,6 +30,7 @@ use aws_types::{
 pub use self::{
     activity::{ActivityTable, Counted},
     failures::{FailuresTable, Marked},
+    gates::GatesTable,
     ledger::LedgerTable,
     objects::ObjectStore,
     pipelines::{Change, Others, PipelinesTable, PublishError, Published},

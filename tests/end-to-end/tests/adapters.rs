@@ -12,15 +12,16 @@ use freshet::{
     stack::{Ground, StackConfig, variables::Variables},
 };
 use shared::{
-    aws::{FailuresTable, LedgerTable, ObjectStore, PipelinesTable},
+    aws::{FailuresTable, GatesTable, LedgerTable, ObjectStore, PipelinesTable},
     event::{Op, Order},
     failure::{Failure, Payload, Stage, Standing},
+    gate::{Gate, Window},
     key::Key,
     lane::Lanes,
     ledger::{Entry, LedgerKey, Past, PastOutcome, Pending, Progress, Written},
-    ports::{Failures as _, LaneCounts, Leases, Ledger, Objects as _, Pipelines as _},
+    ports::{Failures as _, Gates, LaneCounts, Leases, Ledger, Objects as _, Pipelines as _},
     position::Position,
-    testing::{MemoryLaneCounts, MemoryLedger},
+    testing::{MemoryGates, MemoryLaneCounts, MemoryLedger},
     time::Timestamp,
 };
 
@@ -143,6 +144,29 @@ async fn a_lease_ends_by_itself_and_is_given_back_by_who_has_it() {
     let ground = ground().await;
     let table = LedgerTable::new(ground.aws().dynamodb(), "store-freshet-ledger");
     a_lease_is_one_invocations_until_it_ends(&table).await;
+}
+
+async fn of_two_that_change_a_gate_one_is_refused(gates: &impl Gates) {
+    assert_eq!(gates.read("crm").await.unwrap(), (0, Gate::default()));
+    let mut gate = Gate::default();
+    gate.block(Timestamp::from_millis(1_700_000_000_000));
+    let windows: Vec<Window> = Window::new("all", 100.0, 1.0, 0.9).into_iter().collect();
+    gate.lease(Timestamp::from_millis(1_699_999_999_500), &windows, 8);
+    assert!(gates.write("crm", 0, &gate).await.unwrap());
+    assert!(!gates.write("crm", 0, &Gate::default()).await.unwrap(), "it stands at revision 1");
+    assert_eq!(gates.read("crm").await.unwrap(), (1, gate.clone()));
+    assert!(!gates.write("crm", 7, &Gate::default()).await.unwrap());
+    gate.failed(Timestamp::from_millis(1), Timestamp::from_millis(2), 0.5);
+    assert!(gates.write("crm", 1, &gate).await.unwrap());
+    assert_eq!(gates.read("crm").await.unwrap(), (2, gate));
+    assert_eq!(gates.read("warehouse").await.unwrap(), (0, Gate::default()), "each destination has its own");
+}
+
+#[tokio::test]
+async fn a_gate_is_written_by_one_at_a_time() {
+    of_two_that_change_a_gate_one_is_refused(&MemoryGates::default()).await;
+    let ground = ground().await;
+    of_two_that_change_a_gate_one_is_refused(&GatesTable::new(ground.aws().dynamodb(), "store-freshet-ledger")).await;
 }
 
 async fn a_count_of_lanes_is_kept(counts: &impl LaneCounts) {
