@@ -59,7 +59,7 @@ pub(super) fn read(
 ) -> Vec<Answered> {
     let connector = operation.destination.connector;
     let all = |answered: Answered| vec![answered; parcels.len()];
-    match classify(&connector.statuses, response, now) {
+    match classify(&connector.statuses, &connector.limits, response, now) {
         Class::Success => match &operation.prepared.request.answer {
             Reading::Status => all(Answered::Ended(Outcome::Delivered(Told::default()))),
             Reading::Trace(paths) => by_trace(operation, parcels, response, paths),
@@ -129,7 +129,7 @@ fn by_flag(
             let class = if paths.unauthorised.contains(&why) {
                 Class::Unauthorised
             } else if paths.retry.contains(&why) {
-                later(&connector.statuses, response, now)
+                later(&connector.limits, response, now)
             } else {
                 Class::Rejected
             };

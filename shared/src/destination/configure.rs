@@ -3,7 +3,7 @@
 use std::{collections::HashMap, fmt};
 
 use super::{
-    descriptor::{Action, Auth, Connector, Request, Setting, SettingType, Shape},
+    descriptor::{Action, Auth, Connector, Limit, Request, Setting, SettingType, Shape},
     operation::Operation,
     template::{Placeholder, Text, text_of},
 };
@@ -171,6 +171,18 @@ impl Destination {
     /// The field by which the vendor tells an action's rows; `None` for appends, and for an unknown action.
     pub fn match_field(&self, action: &str) -> Option<&str> {
         self.prepared(action, Step::Apply)?.match_field.as_deref()
+    }
+
+    /// The limits in which the requests of an action's step count.
+    pub fn limits(&self, action: &str, step: Step) -> impl Iterator<Item = &'static Limit> + use<'_> {
+        let counted = Limit::counted(action, step);
+        let plan = self.settings.get(Limit::PLAN);
+        let applies = move |limit: &&Limit| {
+            let of_actions = limit.actions.is_empty() || limit.actions.iter().any(|name| *name.get_ref() == counted);
+            let of_plan = limit.plans.is_empty() || limit.plans.iter().any(|name| Some(name.get_ref()) == plan);
+            of_actions && of_plan
+        };
+        self.connector.limits.iter().filter(applies)
     }
 
     fn prepared(&self, action: &str, step: Step) -> Option<&Prepared> {
@@ -362,9 +374,24 @@ mod tests {
         );
         let problems =
             configure("hubspot", r#"{"id_property":"hs_object_id","base_url":["x"],"token":"x"}"#).unwrap_err();
-        assert!(problems[0].contains("the settings of hubspot are: base_url, id_property"), "{problems:?}");
+        assert!(problems[0].contains("the settings of hubspot are: base_url, plan"), "{problems:?}");
         assert!(problems[1].contains("is a list"), "{problems:?}");
         assert!(problems[2].contains("HubSpot gives that id itself"), "{problems:?}");
+    }
+
+    #[test]
+    fn limits_are_those_of_the_plan_and_of_the_request() {
+        let of = |slug: &str, settings: &str, action: &str, step: Step| -> Vec<(u32, u32)> {
+            let destination = configure(slug, settings).unwrap();
+            destination.limits(action, step).map(|limit| (limit.requests, limit.seconds)).collect()
+        };
+        assert_eq!(of("hubspot", "{}", "upsert_contact", Step::Apply), [(100, 10), (250_000, 86_400)]);
+        let professional = r#"{"plan":"professional"}"#;
+        assert_eq!(of("hubspot", professional, "upsert_deal", Step::Archive), [(190, 10), (650_000, 86_400)]);
+        assert_eq!(of("klaviyo", "{}", "upsert_profile", Step::Apply), [(75, 1), (750, 60)]);
+        assert_eq!(of("klaviyo", "{}", "upsert_profile", Step::Erase), [(3, 1), (60, 60)]);
+        assert_eq!(of("klaviyo", "{}", "create_event", Step::Apply), [(10, 1), (150, 60)]);
+        assert_eq!(of("webhook", r#"{"url":"https://a.example"}"#, "send", Step::Apply), []);
     }
 
     #[test]

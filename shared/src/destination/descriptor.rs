@@ -166,16 +166,47 @@ pub enum Auth {
 #[serde(deny_unknown_fields)]
 pub struct Limit {
     /// How many requests.
-    pub requests: u64,
+    pub requests: u32,
     /// In how many seconds.
-    pub seconds: u64,
-    /// For whom: a plan, a kind of app.
+    pub seconds: u32,
+    /// Which requests count, together: those of `upsert_profile` (its rows that are created and updated), of
+    /// `upsert_profile/delete` and the like (those that are removed so). Without, all.
+    #[serde(default)]
+    pub actions: Vec<Spanned<String>>,
+    /// It applies where the setting `plan` is one of these. Without, always.
+    #[serde(default)]
+    pub plans: Vec<Spanned<String>>,
+    /// For whom the vendor counts: an account, an app.
     pub scope: String,
+    /// The header of every answer that tells how many requests are left, in lower case.
+    pub remaining: Option<String>,
+    /// The header that tells when the window begins anew. A 429 without `Retry-After` is waited for by it.
+    pub reset: Option<Reset>,
     /// Where it is written.
     pub source: String,
     /// It was not found in the vendor's own specification or documentation.
     #[serde(default)]
     pub unverified: bool,
+}
+
+impl Limit {
+    /// The setting that [`Limit::plans`] are of.
+    pub const PLAN: &'static str = "plan";
+
+    /// The name under which the requests of an action's step are counted.
+    pub fn counted(action: &str, step: Step) -> String {
+        match step {
+            // A row is cleared by the request that writes it.
+            Step::Apply | Step::Clear | Step::Keep => action.to_owned(),
+            step => format!("{action}/{}", step.as_str()),
+        }
+    }
+
+    /// What tells it from the connector's other limits: what is counted, and in how much time.
+    pub fn name(&self) -> String {
+        let actions: Vec<&str> = self.actions.iter().map(|name| name.get_ref().as_str()).collect();
+        format!("{} {}/{}", actions.join(" "), self.requests, self.seconds).trim_start().to_owned()
+    }
 }
 
 /// How status codes are read. Without a word here: 2xx is success; 408, 425, 429, 5xx and 3xx are tried again; 401 is
@@ -189,8 +220,6 @@ pub struct Statuses {
     pub retry: Vec<Spanned<u16>>,
     /// Where in an error's JSON the vendor's words are: names with dots between.
     pub message: Option<String>,
-    /// The header by which a 429 without `Retry-After` says when the window begins anew.
-    pub reset: Option<Reset>,
 }
 
 /// A header that says when a rate limit's window begins anew.

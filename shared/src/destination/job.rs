@@ -106,7 +106,7 @@ impl Inquiry<'_> {
         let all = |answered: Answered| Some(vec![answered; placed.len()]);
         let connector = self.operation.destination.connector;
         let ended = |outcome: Outcome| all(Answered::Ended(outcome));
-        match classify(&connector.statuses, response, now) {
+        match classify(&connector.statuses, &connector.limits, response, now) {
             Class::Success => {}
             Class::Retry => return ended(Outcome::Retry { reason: reason(connector, response) }),
             Class::Throttled(until) => {

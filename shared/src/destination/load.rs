@@ -6,7 +6,7 @@ use toml::Spanned;
 
 use super::{
     configure::{Problem, check_setting},
-    descriptor::{Action, Auth, Connector, JobReading, Mode, Reading, Request, Setting, SettingType, Shape},
+    descriptor::{Action, Auth, Connector, JobReading, Limit, Mode, Reading, Request, Setting, SettingType, Shape},
     template::{Placeholder, Text},
 };
 use crate::{delivery::Step, nearest::did_you_mean};
@@ -110,6 +110,7 @@ fn checked(file: &str) -> impl FnOnce(Connector) -> Result<Connector, Mistake> {
         }
         connector.headers.iter().try_for_each(|(name, text)| header(&connector, name, text))?;
         connector.actions.iter().try_for_each(|each| action(&connector, each))?;
+        connector.limits.iter().try_for_each(|each| limit(&connector, each))?;
         Ok(connector)
     }
 }
@@ -202,6 +203,45 @@ fn action(connector: &Connector, action: &Action) -> Result<(), Mistake> {
         _ => {}
     }
     Step::sent().filter_map(|step| action.request(step)).try_for_each(|each| request(connector, action, each))
+}
+
+/// The names of an action's requests, as limits have them.
+fn counted(action: &Action) -> impl Iterator<Item = String> {
+    let steps = Step::sent().filter(|step| *step != Step::Clear && action.request(*step).is_some());
+    steps.map(|step| Limit::counted(action.name(), step))
+}
+
+fn limit(connector: &Connector, limit: &Limit) -> Result<(), Mistake> {
+    let requests: Vec<String> = connector.actions.iter().flat_map(counted).collect();
+    for name in &limit.actions {
+        if !requests.contains(name.get_ref()) {
+            let mend = did_you_mean(name.get_ref(), requests.iter().map(String::as_str));
+            return Err(Mistake::new(
+                name.span(),
+                format!("there is no action {:?}", name.get_ref()),
+                mend.unwrap_or_else(|| format!("write some of {}", requests.join(", "))),
+            ));
+        }
+    }
+    let plan = connector.settings.iter().find(|setting| setting.name() == Limit::PLAN);
+    for name in &limit.plans {
+        let Some(plan) = plan.filter(|plan| plan.r#type == SettingType::Choice && plan.default.is_some()) else {
+            return Err(Mistake::new(
+                name.span(),
+                "there is no setting \"plan\" that is a choice with a default",
+                "add it, with the smallest plan as its default, or take away `plans`",
+            ));
+        };
+        if !plan.choices.contains(name.get_ref()) {
+            let mend = did_you_mean(name.get_ref(), plan.choices.iter().map(String::as_str));
+            return Err(Mistake::new(
+                name.span(),
+                format!("there is no plan {:?}", name.get_ref()),
+                mend.unwrap_or_else(|| format!("write some of {}", plan.choices.join(", "))),
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn request(connector: &Connector, action: &Action, request: &Request) -> Result<(), Mistake> {
@@ -551,6 +591,33 @@ errors = { url = "{setting.url}/errors/{job}", list = "errors", index = "index",
             assert_eq!(error.line, line, "{bad}: {error}");
             assert!(error.reason.contains(reason) && error.mend.contains(mend), "{bad}: {error}");
         }
+    }
+
+    #[test]
+    fn a_limit_is_of_actions_and_plans_that_there_are() {
+        let limit = |more: &str| {
+            let limit =
+                format!("[[limits]]\nrequests = 1\nseconds = 1\nscope = \"an account\"\nsource = \"a\"\n{more}\n");
+            Connector::parse("example.toml", &GOOD.replacen("[[actions]]", &(limit + "\n[[actions]]"), 1))
+        };
+        assert!(limit("actions = [\"send\"]").is_ok());
+        for (more, reason, mend) in [
+            ("actions = [\"send\", \"sent\"]", "no action \"sent\"", "did you mean `send`?"),
+            ("actions = [\"send/delete\"]", "no action \"send/delete\"", "send"),
+            ("plans = [\"starter\"]", "no setting \"plan\"", "add it"),
+        ] {
+            let error = limit(more).unwrap_err();
+            assert_eq!(error.line, 19, "{error}");
+            assert!(error.reason.contains(reason) && error.mend.contains(mend), "{more}: {error}");
+        }
+        let plan = "[[settings]]\nname = \"plan\"\nlabel = \"Plan\"\nhelp = \"Which.\"\ntype = \"choice\"\n\
+                    choices = [\"free\", \"pro\"]\ndefault = \"free\"\n";
+        let limits =
+            "[[limits]]\nrequests = 1\nseconds = 1\nplans = [\"por\"]\nscope = \"a\"\nsource = \"a\"\n\n[[actions]]";
+        let error = Connector::parse("example.toml", &GOOD.replacen("[[actions]]", &format!("{plan}{limits}"), 1));
+        let error = error.unwrap_err();
+        assert_eq!((error.line, error.reason.as_str()), (24, "there is no plan \"por\""));
+        assert!(error.mend.contains("`pro`"), "{error}");
     }
 
     #[test]

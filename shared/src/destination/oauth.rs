@@ -165,7 +165,7 @@ impl Oauth<'_> {
             let status = response.status;
             format!("{vendor} granted no token and answered {status}: {error} {words}").trim_end().to_owned()
         };
-        match classify(&Statuses::default(), response, now) {
+        match classify(&Statuses::default(), &[], response, now) {
             Class::Success => {}
             Class::Retry => return Err(Outcome::Retry { reason: reason() }),
             Class::Throttled(until) => return Err(Outcome::Throttled { until, reason: reason() }),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::descriptor::{Reset, ResetAs, Statuses};
+use super::descriptor::{Limit, Reset, ResetAs, Statuses};
 use crate::{ports::HttpResponse, time::Timestamp};
 
 /// The longest wait that is believed: an SQS message can stay hidden for twelve hours ("Amazon SQS visibility timeout").
@@ -24,19 +24,21 @@ pub(super) enum Class {
 }
 
 /// Reads a whole answer's status, and its Retry-After.
-pub(super) fn classify(statuses: &Statuses, response: &HttpResponse, now: Timestamp) -> Class {
+pub(super) fn classify(statuses: &Statuses, limits: &[Limit], response: &HttpResponse, now: Timestamp) -> Class {
     match of_status(statuses, response.status) {
-        Class::Retry => later(statuses, response, now),
+        Class::Retry => later(limits, response, now),
         class => class,
     }
 }
 
 /// When to try again: at the time that the answer tells, or whenever the sender will.
-pub(super) fn later(statuses: &Statuses, response: &HttpResponse, now: Timestamp) -> Class {
+pub(super) fn later(limits: &[Limit], response: &HttpResponse, now: Timestamp) -> Class {
     let retry_after = response.header("retry-after").and_then(|text| retry_after(text, now));
-    // Any answer may tell of its window; that one waits for it is a matter of 429.
-    let window = statuses.reset.as_ref().filter(|_| response.status == 429);
-    match retry_after.or_else(|| reset_at(window?, response, now)) {
+    // Any answer may tell of its windows; that one waits for them is a matter of 429.
+    let windows = limits
+        .iter()
+        .filter(|limit| response.status == 429 && limit.left(response).is_none_or(|left| left == 0));
+    match retry_after.or_else(|| windows.filter_map(|limit| limit.begins_anew(response, now)).max()) {
         Some(until) if until > now => Class::Throttled(until),
         _ => Class::Retry,
     }
@@ -70,6 +72,18 @@ fn retry_after(text: &str, now: Timestamp) -> Option<Timestamp> {
     Some(until.min(now + LONGEST_WAIT))
 }
 
+impl Limit {
+    /// How many requests an answer says are left in the window.
+    pub fn left(&self, response: &HttpResponse) -> Option<u64> {
+        response.header(self.remaining.as_deref()?)?.trim().parse().ok()
+    }
+
+    /// When an answer says that the window begins anew; at most [`LONGEST_WAIT`] from now.
+    pub fn begins_anew(&self, response: &HttpResponse, now: Timestamp) -> Option<Timestamp> {
+        reset_at(self.reset.as_ref()?, response, now)
+    }
+}
+
 /// When the window begins anew; at most [`LONGEST_WAIT`] from now.
 fn reset_at(reset: &Reset, response: &HttpResponse, now: Timestamp) -> Option<Timestamp> {
     let seconds = Duration::from_secs(response.header(&reset.header)?.trim().parse().ok()?);
@@ -82,9 +96,26 @@ fn reset_at(reset: &Reset, response: &HttpResponse, now: Timestamp) -> Option<Ti
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_millis(784_111_777_000);
+
+    /// Limits, as TOML.
+    fn limits(text: &str) -> Vec<Limit> {
+        let mut limits: BTreeMap<String, Vec<Limit>> = toml::from_str(text).unwrap();
+        limits.remove("limits").unwrap_or_default()
+    }
+
+    /// Reads an answer as usual, but for these limits.
+    fn read(limits: &[Limit], response: &HttpResponse) -> Class {
+        classify(&Statuses::default(), limits, response, NOW)
+    }
+
+    fn limit(more: &str) -> String {
+        format!("[[limits]]\nrequests = 1\nseconds = 1\nscope = \"an account\"\nsource = \"a\"\n{more}\n")
+    }
 
     #[test]
     fn a_wait_is_seconds_or_a_date_and_bounded() {
@@ -106,16 +137,16 @@ mod tests {
             headers: vec![("retry-after".into(), value.into())],
             body: Vec::new(),
         };
-        assert_eq!(classify(&Statuses::default(), &response("0"), NOW), Class::Retry);
-        assert_eq!(classify(&Statuses::default(), &response("Sun, 06 Nov 1994 08:49:36 GMT"), NOW), Class::Retry);
-        assert_eq!(classify(&Statuses::default(), &response("1"), NOW), Class::Throttled(NOW + Duration::from_secs(1)));
+        assert_eq!(read(&[], &response("0")), Class::Retry);
+        assert_eq!(read(&[], &response("Sun, 06 Nov 1994 08:49:36 GMT")), Class::Retry);
+        assert_eq!(read(&[], &response("1")), Class::Throttled(NOW + Duration::from_secs(1)));
     }
 
     #[test]
     fn a_window_begins_anew_when_the_vendor_says() {
-        let statuses = |written: &str| -> Statuses {
-            toml::from_str(&format!("reset = {{ header = \"x-reset\", written = \"{written}\" }}")).unwrap()
-        };
+        let reset =
+            |header: &str, written: &str| format!("reset = {{ header = \"{header}\", written = \"{written}\" }}");
+        let vendor = |written: &str| limits(&limit(&reset("x-reset", written)));
         let answer = |status, headers: &[(&str, &str)]| HttpResponse {
             status,
             headers: headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
@@ -132,12 +163,20 @@ mod tests {
             ("seconds", "0", Class::Retry),
         ] {
             let response = answer(429, &[("x-reset", value)]);
-            assert_eq!(classify(&statuses(written), &response, NOW), class, "{written} {value}");
+            assert_eq!(read(&vendor(written), &response), class, "{written} {value}");
         }
-        let statuses = statuses("seconds");
-        assert_eq!(classify(&statuses, &answer(429, &[("x-reset", "3"), ("retry-after", "9")]), NOW), after(9));
-        assert_eq!(classify(&statuses, &answer(503, &[("x-reset", "3")]), NOW), Class::Retry);
-        assert_eq!(classify(&statuses, &answer(200, &[("x-reset", "3")]), NOW), Class::Success);
+        let one = vendor("seconds");
+        assert_eq!(read(&one, &answer(429, &[("x-reset", "3"), ("retry-after", "9")])), after(9));
+        assert_eq!(read(&one, &answer(503, &[("x-reset", "3")])), Class::Retry);
+        assert_eq!(read(&one, &answer(200, &[("x-reset", "3")])), Class::Success);
+        // Of two windows that counts of which nothing is left; where it cannot be told, the later one.
+        let window = |name: &str| limit(&format!("remaining = \"{name}-left\"\n{}", reset(name, "seconds")));
+        let two = limits(&(window("second") + &window("day")));
+        let resets = [("second", "1"), ("day", "3600")];
+        let left = |second, day| [resets[0], resets[1], ("second-left", second), ("day-left", day)];
+        assert_eq!(read(&two, &answer(429, &left("0", "17"))), after(1));
+        assert_eq!(read(&two, &answer(429, &left("9", "0"))), after(3_600));
+        assert_eq!(read(&two, &answer(429, &resets)), after(3_600));
     }
 
     #[test]

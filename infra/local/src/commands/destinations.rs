@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use shared::{
     config::Environment,
     delivery::Step,
-    destination::{Action, Connector, Mode, Placeholder, Request, connector, connectors},
+    destination::{Action, Connector, Limit, Mode, Placeholder, Request, connector, connectors},
 };
 
 pub use self::{check::check, list::list, page::page};
@@ -67,6 +67,18 @@ fn most(connector: &Connector, request: &Request) -> String {
     count.render(&mut |_| Err(())).unwrap_or_default()
 }
 
+/// For whom a limit is counted, of which requests and on which plans.
+fn whose(limit: &Limit) -> String {
+    let mut text = limit.scope.clone();
+    for (before, names) in [("; ", &limit.actions), ("; plan ", &limit.plans)] {
+        let names: Vec<&str> = names.iter().map(|name| name.get_ref().as_str()).collect();
+        if !names.is_empty() {
+            text = text + before + &names.join(", ");
+        }
+    }
+    text
+}
+
 /// What a pipeline may say of a row that was deleted at the source.
 fn on_delete(action: &Action) -> Vec<&'static str> {
     match action.mode {
@@ -112,6 +124,14 @@ choices = ["eu", "us"]
 required = true
 
 [[settings]]
+name = "plan"
+label = "Plan"
+help = "What the account pays for."
+type = "choice"
+choices = ["free", "paid"]
+default = "free"
+
+[[settings]]
 name = "batch"
 label = "Events a request"
 help = "The most events in a request."
@@ -149,7 +169,10 @@ source = "https://example.com/docs, Limits"
 [[limits]]
 requests = 5000
 seconds = 86400
-scope = "an account of the free plan"
+actions = ["upsert_row", "upsert_row/archive"]
+plans = ["free"]
+scope = "an account"
+remaining = "x-left"
 source = "hearsay"
 unverified = true
 

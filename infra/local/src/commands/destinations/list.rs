@@ -2,7 +2,7 @@
 
 use shared::destination::{Connector, Mode};
 
-use super::{most, on_delete};
+use super::{most, on_delete, whose};
 use crate::commands::table::{Side, Table};
 
 /// The connectors' actions, then their limits; lines are cut to a width where there is one.
@@ -41,7 +41,7 @@ pub fn list(connectors: &[&Connector], width: Option<usize>) -> String {
                 connector.slug().to_owned(),
                 limit.requests.to_string(),
                 limit.seconds.to_string(),
-                format!("{}{}", limit.scope, if limit.unverified { " (unverified)" } else { "" }),
+                format!("{}{}", whose(limit), if limit.unverified { " (unverified)" } else { "" }),
             ]);
         }
     }
@@ -67,7 +67,7 @@ example    send_event  append    1 to 50  1000000  send, ignore
 
 connector  requests  seconds  for
 example         100       10  an account
-example        5000    86400  an account of the free plan (unverified)
+example        5000    86400  an account; upsert_row, upsert_row/archive; plan free (unverified)
 
 `freshet destinations show <connector>` has the settings, the fields and the sources.
 ";

@@ -9,6 +9,7 @@ mod writer;
 use shared::destination::{Action, Auth, Connector, Grant, Placeholder, Setting, SettingType, Text};
 
 use self::writer::Writer;
+use super::whose;
 
 /// Everything about a connector, as its file says it: Markdown that is read well as it is.
 pub fn page(connector: &Connector) -> String {
@@ -37,13 +38,14 @@ pub fn page(connector: &Connector) -> String {
     if !connector.limits.is_empty() {
         page.heading("## Limits");
         page.paragraph(
-            "As the vendor tells them; which are yours depends on the plan. `rate_limit` of the destination keeps all \
-             of its invocations together below one.",
+            "All invocations of a destination together keep to them, and to nine tenths of each unless its \
+             `quota_share` says otherwise. Its `rate_limit` takes their place.",
         );
         for limit in &connector.limits {
-            let (requests, per) = (amount::number(limit.requests), amount::per(limit.seconds));
+            let (requests, per) = (amount::number(limit.requests.into()), amount::per(limit.seconds.into()));
             let noun = if limit.requests == 1 { "request" } else { "requests" };
-            let text = format!("{requests} {noun} {per}: {}.", limit.scope);
+            let left = limit.remaining.as_ref().map(|header| format!(" What is left stands in `{header}`."));
+            let text = format!("{requests} {noun} {per}: {}.{}", whose(limit), left.unwrap_or_default());
             page.item(&sourced(&text, &limit.source, limit.unverified));
         }
     }
@@ -198,6 +200,7 @@ destinations = {
 ## Settings
 
 - `region` (one of eu, us; required): Region. Where the account is.
+- `plan` (one of free, paid; free unless set): Plan. What the account pays for.
 - `batch` (whole number from 1 to 50; 20 unless set): Events a request. The most events in a
   request.
 - `match_by` (text; email unless set): Match by. The field that tells rows apart.
@@ -214,11 +217,12 @@ read again when it is not accepted, so changing it needs no deploy.
 
 ## Limits
 
-As the vendor tells them; which are yours depends on the plan. `rate_limit` of the destination keeps
-all of its invocations together below one.
+All invocations of a destination together keep to them, and to nine tenths of each unless its
+`quota_share` says otherwise. Its `rate_limit` takes their place.
 
 - 100 requests in 10 seconds: an account. (https://example.com/docs, Limits)
-- Unverified: 5,000 requests a day: an account of the free plan. (hearsay)
+- Unverified: 5,000 requests a day: an account; upsert_row, upsert_row/archive; plan free. What is
+  left stands in `x-left`. (hearsay)
 
 ## Actions
 
