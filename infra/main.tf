@@ -133,6 +133,7 @@ module "destination" {
   maximum_concurrency     = each.value.maximum_concurrency
   lanes                   = local.lanes[each.key]
   rate_limit              = each.value.rate_limit
+  quota_share             = each.value.quota_share
   allow_private_addresses = each.value.allow_private_addresses
   environment             = local.environment
   statements              = local.deliver_may

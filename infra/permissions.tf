@@ -23,7 +23,7 @@ locals {
     }
     keep_ledger = {
       sid       = "KeepTheLedger"
-      actions   = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+      actions   = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
       resources = [module.state.tables.ledger.arn]
       condition = null
     }

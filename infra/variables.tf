@@ -196,8 +196,10 @@ variable "destinations" {
     maximum_concurrency = optional(number, 2)
     # Fixed once the stack exists; four for each concurrent invocation, without. 1: one delivery after the other.
     lanes = optional(number)
-    # At most so many requests in so many seconds, all invocations together.
+    # At most so many requests in so many seconds, all invocations together, in place of what the connector's file says.
     rate_limit = optional(object({ requests = number, seconds = number }))
+    # What share of the vendor's quota may be used: others use it too.
+    quota_share = optional(number)
     # Whether its address may be in a private network. Without, only addresses of the internet are called.
     allow_private_addresses = optional(bool, false)
   }))
@@ -300,6 +302,18 @@ variable "destinations" {
       for name, destination in var.destinations :
       "destinations.${name}.rate_limit is ${destination.rate_limit.requests} requests in ${destination.rate_limit.seconds} seconds; both have to be above zero: write how many the vendor may get, or leave rate_limit out"
       if destination.rate_limit != null && !try(destination.rate_limit.requests > 0 && destination.rate_limit.seconds > 0, false)
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for destination in values(var.destinations) :
+      destination.quota_share == null || try(destination.quota_share >= 0.001 && destination.quota_share <= 1, false)
+    ])
+    error_message = join("\n", [
+      for name, destination in var.destinations :
+      "destinations.${name}.quota_share is ${destination.quota_share}; write which share of the vendor's quota may be used, from 0.001 to 1, or leave quota_share out"
+      if destination.quota_share != null && !try(destination.quota_share >= 0.001 && destination.quota_share <= 1, false)
     ])
   }
 }

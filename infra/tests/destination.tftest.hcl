@@ -31,6 +31,7 @@ variables {
   maximum_concurrency     = 3
   lanes                   = 12
   rate_limit              = null
+  quota_share             = null
   allow_private_addresses = false
   environment             = { LEDGER_TABLE = "store-freshet-ledger" }
   statements              = []
@@ -147,7 +148,6 @@ run "deliver" {
       DESTINATION             = "hook"
       LEDGER_TABLE            = "store-freshet-ledger"
       LONGEST_WAIT_SECONDS    = "3600"
-      MAXIMUM_CONCURRENCY     = "3"
       QUEUE_LANES             = "12"
       QUEUE_URL               = "https://sqs.eu-central-1.amazonaws.com/123456789012/store-freshet-hook.fifo"
       SETTINGS                = "{\"url\":\"https://a.example/hook\"}"
@@ -184,6 +184,7 @@ run "with_a_secret_and_a_customer_key" {
     secret_arn         = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:hook-AbCdEf"
     secret_kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/secret"
     rate_limit         = { requests = 5, seconds = 1 }
+    quota_share        = 0.5
     stack = {
       architecture             = "arm64"
       packages                 = "./tests/packages"
@@ -204,6 +205,11 @@ run "with_a_secret_and_a_customer_key" {
   assert {
     condition     = output.deliver.environment["RATE_LIMIT"] == "{\"requests\":5,\"seconds\":1}"
     error_message = "A limit of one's own goes to the function."
+  }
+
+  assert {
+    condition     = output.deliver.environment["QUOTA_SHARE"] == "0.5"
+    error_message = "The share of the vendor's quota goes to the function."
   }
 
   assert {

@@ -360,7 +360,7 @@ run "permitted" {
       deliver-crm = {
         WriteOwnLog          = ["logs:CreateLogStream", "logs:PutLogEvents"]
         ReceiveMessages      = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
-        KeepTheLedger        = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+        KeepTheLedger        = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
         KeepFailuresAndCount = ["dynamodb:UpdateItem"]
         StoreLargeFailures   = ["s3:PutObject"]
         RedeemOversize       = ["s3:GetObject"]
@@ -371,7 +371,7 @@ run "permitted" {
       deliver-hook = {
         WriteOwnLog          = ["logs:CreateLogStream", "logs:PutLogEvents"]
         ReceiveMessages      = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
-        KeepTheLedger        = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+        KeepTheLedger        = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
         KeepFailuresAndCount = ["dynamodb:UpdateItem"]
         StoreLargeFailures   = ["s3:PutObject"]
         RedeemOversize       = ["s3:GetObject"]

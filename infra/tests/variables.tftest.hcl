@@ -335,6 +335,17 @@ run "a_rate_of_zero" {
   expect_failures = [var.destinations]
 }
 
+# says: destinations.hook.quota_share is 90; write which share of the vendor's quota may be used, from 0.001 to 1, or leave quota_share out
+run "a_quota_share_in_per_cent" {
+  command = plan
+
+  variables {
+    destinations = { hook = { connector = "webhook", quota_share = 90 } }
+  }
+
+  expect_failures = [var.destinations]
+}
+
 # says: architecture is "amd64"; Lambda has arm64 and x86_64
 run "an_unknown_architecture" {
   command = plan

@@ -20,8 +20,7 @@ use crate::{
     ledger::{Entry, LedgerKey, Written},
     ports::{
         Activity, Failures, Gates, Http, HttpError, HttpRequest, HttpResponse, LaneCounts, Leases, Ledger, Objects,
-        Pipelines,
-        PortError, Secrets, StoredPipeline, Visibility,
+        Pipelines, PortError, Secrets, StoredPipeline, Visibility,
     },
     state::State,
     tally::Tally,

@@ -1,6 +1,6 @@
 //! One attempt: a request, its answer, and the ledger or the failures written by it.
 
-use std::{sync::PoisonError, time::Duration};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use shared::{
@@ -8,7 +8,7 @@ use shared::{
     destination::{Answered, Mode, Operation, Parcel, unanswered},
     failure::{Answer, Failure, Payload, Sent, Stage, Standing},
     ledger::{Entry, LedgerKey, PastOutcome, Pending, Progress, Written},
-    ports::{Failures as _, Http as _, HttpError, Ledger as _, PortError},
+    ports::{Failures as _, Http as _, HttpError, HttpResponse, Ledger as _, PortError},
     state::State as _,
     time::{Clock as _, Timestamp},
 };
@@ -16,6 +16,7 @@ use shared::{
 use crate::{
     Deliver,
     round::{Call, parcel},
+    turns::{Heard, Turns},
     work::{Job, Share, Work},
     world::World,
 };
@@ -56,23 +57,35 @@ pub enum Later {
     Refused(String),
     /// The destination's rate limit allows the next request then.
     Paced(Timestamp),
+    /// The destination did not answer lately: nothing is sent until then.
+    Open(Timestamp),
     /// There was no time left to begin.
     OutOfTime,
 }
 
-/// A call on its way.
-pub struct Attempt<'a> {
-    pub work: &'a Work,
-    pub call: &'a Call,
-    /// The call's jobs, in their order.
-    pub jobs: Vec<&'a Job>,
+/// What the calls of a round have in common.
+#[derive(Debug)]
+pub struct Terms<'a, W> {
+    /// The invocation's turns.
+    pub turns: &'a Turns<'a, W>,
     /// The secret that the vendor has refused in this invocation.
-    pub refused: Option<&'a str>,
+    pub refused: Option<String>,
     /// No request begins after it.
     pub begin_by: Timestamp,
 }
 
-impl Attempt<'_> {
+/// A call on its way.
+pub struct Attempt<'a, W> {
+    pub work: &'a Work,
+    pub call: &'a Call,
+    pub terms: &'a Terms<'a, W>,
+    /// The turn that its first request has.
+    pub turn: Timestamp,
+    /// The call's jobs, in their order.
+    pub jobs: Vec<&'a Job>,
+}
+
+impl<W> Attempt<'_, W> {
     /// Every job of the call waits for the same reason.
     pub fn all(&self, later: &Later) -> Vec<End> {
         self.jobs.iter().map(|_| End::Later(later.clone())).collect()
@@ -83,19 +96,15 @@ impl Attempt<'_> {
 const CRASHES: u32 = 3;
 
 impl<W: World> Deliver<W> {
-    /// Makes a call and settles what it can. One end for each of the call's jobs, in their order.
-    pub(crate) async fn attempt(
-        &self,
-        work: &Work,
-        call: &Call,
-        refused: Option<&str>,
-        begin_by: Timestamp,
-    ) -> Vec<End> {
-        if let Err(later) = self.begin(begin_by).await {
-            return call.jobs.iter().map(|_| End::Later(later.clone())).collect();
-        }
+    /// Makes a call and settles what it can. One end for each of the call's jobs, in their order. `wanted` is how many
+    /// calls of its kind are still to be made, this one included.
+    pub(crate) async fn attempt(&self, work: &Work, call: &Call, wanted: usize, terms: &Terms<'_, W>) -> Vec<End> {
+        let turn = match self.begin(call, wanted, terms).await {
+            Ok(turn) => turn,
+            Err(later) => return call.jobs.iter().map(|_| End::Later(later.clone())).collect(),
+        };
         let jobs: Vec<&Job> = call.jobs.iter().map(|index| &work.jobs[*index]).collect();
-        let attempt = Attempt { work, call, jobs, refused, begin_by };
+        let attempt = Attempt { work, call, terms, turn, jobs };
         if !attempt.jobs.iter().any(|job| job.share == Share::Alone) {
             return self.make(&attempt).await;
         }
@@ -108,34 +117,20 @@ impl<W: World> Deliver<W> {
         self.make_marked(&attempt, &mark).await
     }
 
-    /// Waits until a request may begin, or says when one may.
-    pub(crate) async fn begin(&self, begin_by: Timestamp) -> Result<(), Later> {
-        if self.world.state().clock().now() >= begin_by {
+    /// Waits until a request may begin, and answers the turn that it has; or says when one may.
+    pub(crate) async fn begin(&self, call: &Call, wanted: usize, terms: &Terms<'_, W>) -> Result<Timestamp, Later> {
+        if self.world.state().clock().now() >= terms.begin_by {
             return Err(Later::OutOfTime);
         }
-        self.turn(begin_by).await.map_err(Later::Paced)
+        terms.turns.take(call, wanted, terms.begin_by).await
     }
 
-    async fn make(&self, attempt: &Attempt<'_>) -> Vec<End> {
+    async fn make(&self, attempt: &Attempt<'_, W>) -> Vec<End> {
         if attempt.call.asks.is_some() { self.ask(attempt).await } else { self.send(attempt).await }
     }
 
-    /// Waits for this instance's turn to begin a request; where none comes before `begin_by`, answers when one does.
-    async fn turn(&self, begin_by: Timestamp) -> Result<(), Timestamp> {
-        let Some(turns) = &self.turns else { return Ok(()) };
-        loop {
-            let now = self.world.state().clock().now();
-            let taken = turns.lock().unwrap_or_else(PoisonError::into_inner).take(now);
-            match taken {
-                Ok(()) => return Ok(()),
-                Err(free) if free >= begin_by => return Err(free),
-                Err(free) => tokio::time::sleep(free.since(now)).await,
-            }
-        }
-    }
-
     /// A suspect's attempt is marked before it is made: what crashes the function leaves its mark, and is found.
-    async fn make_marked(&self, attempt: &Attempt<'_>, mark: &str) -> Vec<End> {
+    async fn make_marked(&self, attempt: &Attempt<'_, W>, mark: &str) -> Vec<End> {
         let begun = match self.world.ledger().begin_attempt(mark).await {
             Ok(begun) => begun,
             Err(error) => return attempt.all(&Later::Retry(error.to_string())),
@@ -156,13 +151,13 @@ impl<W: World> Deliver<W> {
         ends
     }
 
-    async fn send(&self, attempt: &Attempt<'_>) -> Vec<End> {
+    async fn send(&self, attempt: &Attempt<'_, W>) -> Vec<End> {
         let Attempt { work, call, jobs, .. } = attempt;
         let operation = match self.destination.operation(&call.action, call.step) {
             Ok(operation) => operation,
             Err(reason) => return attempt.all(&Later::Retry(reason)),
         };
-        let secret = match self.secret(attempt.refused).await {
+        let secret = match self.secret(attempt.terms.refused.as_deref()).await {
             Ok(secret) => secret,
             Err(later) => return attempt.all(&later),
         };
@@ -177,7 +172,10 @@ impl<W: World> Deliver<W> {
         let answered = match self.world.http().call(&request).await {
             Ok(response) => {
                 let response = operation.redact(response, secret.as_deref());
-                operation.read(&parcels, &response, self.world.state().clock().now())
+                let now = self.world.state().clock().now();
+                let answered = operation.read(&parcels, &response, now);
+                attempt.terms.turns.tell(call, attempt.turn, heard(Some(&answered), &response, now)).await;
+                answered
             }
             Err(error @ HttpError::Refused { .. }) => return attempt.all(&Later::Refused(error.to_string())),
             Err(error @ HttpError::Unsendable { .. }) => {
@@ -185,6 +183,7 @@ impl<W: World> Deliver<W> {
                 parcels.iter().map(|_| Answered::Ended(outcome.clone())).collect()
             }
             Err(error @ HttpError::NoAnswer { .. }) => {
+                attempt.terms.turns.tell(call, attempt.turn, Heard::Nothing(&error.to_string())).await;
                 parcels.iter().map(|_| Answered::Ended(unanswered(&error))).collect()
             }
         };
@@ -315,11 +314,26 @@ impl<W: World> Deliver<W> {
     }
 }
 
+/// What an answer says of the vendor, rather than of the deliveries.
+pub fn heard<'a>(answered: Option<&[Answered]>, response: &'a HttpResponse, now: Timestamp) -> Heard<'a> {
+    let wait = answered.into_iter().flatten().find_map(|answered| match answered {
+        Answered::Ended(Outcome::Throttled { until, .. }) => Some(*until),
+        _ => None,
+    });
+    match (wait, response.status) {
+        (Some(until), _) => Heard::Wait(until),
+        // Too many, and the vendor does not say until when.
+        (None, 429) => Heard::Wait(now + Duration::from_secs(1)),
+        (None, 500..) => Heard::Nothing("it answers with a status of 500 or above"),
+        (None, _) => Heard::Answer(response),
+    }
+}
+
 impl Later {
     /// The counter of those that wait.
     pub(crate) const fn counter(&self) -> &'static str {
         match self {
-            Self::Retry(_) | Self::OutOfTime => "retried",
+            Self::Retry(_) | Self::Open(_) | Self::OutOfTime => "retried",
             Self::Pending(_) => "pending",
             Self::Throttled(..) | Self::Paced(_) => "throttled",
             // Both ring the same alarm: the queue holds until somebody has mended something.
@@ -330,7 +344,7 @@ impl Later {
     /// Whether the destination's other requests would end the same way.
     pub(crate) const fn stops(&self) -> bool {
         match self {
-            Self::Throttled(..) | Self::Unauthorised(_) | Self::Refused(_) | Self::Paced(_) => true,
+            Self::Throttled(..) | Self::Unauthorised(_) | Self::Refused(_) | Self::Paced(_) | Self::Open(_) => true,
             Self::Retry(_) | Self::Pending(_) | Self::OutOfTime => false,
         }
     }
@@ -341,7 +355,9 @@ impl Later {
             Self::Retry(_) => None,
             // As long as it has gone on already. The messages of one job come again together, and ask once.
             Self::Pending(since) => Some(now.since(*since).clamp(Duration::from_secs(2), Duration::from_mins(1))),
-            Self::Throttled(until, _) | Self::Paced(until) => Some(until.since(now).max(Duration::from_secs(1))),
+            Self::Throttled(until, _) => Some(until.since(now).max(Duration::from_secs(1))),
+            // Whole seconds, as SQS counts them, and rather early than late: a turn is booked up to a second ahead.
+            Self::Paced(until) | Self::Open(until) => Some(Duration::from_secs(until.since(now).as_secs().max(1))),
             // Somebody has to mend it; each try costs the vendor and the user.
             Self::Unauthorised(_) | Self::Refused(_) => Some(Duration::from_mins(5)),
             Self::OutOfTime => Some(Duration::ZERO),

@@ -12,7 +12,7 @@ use shared::{
     telemetry::Emit,
 };
 
-use crate::{Deliver, Live, Pace, Rate, RateLimit};
+use crate::{Deliver, Live, Pace, Quota, RateLimit, quota::SHARE};
 
 /// What the environment says.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub struct Config {
     pub pace: Pace,
     /// Which addresses it may have.
     pub reach: Reach,
+    /// How many requests may begin.
+    pub quota: Quota,
     /// Its queue's URL.
     pub queue_url: String,
     /// Its queue's count of lanes.
@@ -61,10 +63,10 @@ impl Config {
         let pace = Pace {
             vendor_timeout: Duration::from_secs(reader.number("VENDOR_TIMEOUT_SECONDS", 30, 1..=300)),
             longest_wait: Duration::from_secs(reader.number("LONGEST_WAIT_SECONDS", 3_600, 1..=43_200)),
-            rate: rate(&mut reader),
         };
         let private = reader.boolean("ALLOW_PRIVATE_ADDRESSES", false);
         let reach = if private { Reach::Private } else { Reach::Internet };
+        let quota = quota(&mut reader);
         let queue_url = reader.required("QUEUE_URL", "the URL of the destination's queue");
         let ledger_table = reader.required("LEDGER_TABLE", "the name of the ledger's table");
         let state = state::Settings::read(&mut reader);
@@ -72,7 +74,7 @@ impl Config {
         reader.finish()?;
         match (destination, lanes) {
             (Some(destination), Some(lanes)) => {
-                Ok(Self { destination, secret_arn, pace, reach, queue_url, lanes, ledger_table, state })
+                Ok(Self { destination, secret_arn, pace, reach, quota, queue_url, lanes, ledger_table, state })
             }
             // What is missing here was reported above.
             _ => Err(ConfigError(Vec::new())),
@@ -80,67 +82,69 @@ impl Config {
     }
 }
 
-/// An instance's share of the destination's rate limit.
-fn rate(reader: &mut Reader<'_>) -> Option<Rate> {
+/// A limit of one's own, or a share of the vendor's.
+fn quota(reader: &mut Reader<'_>) -> Quota {
     const LIMIT: &str = "RATE_LIMIT";
-    const CONCURRENCY: &str = "MAXIMUM_CONCURRENCY";
-    reader.optional(LIMIT)?;
-    let limit = reader.json::<RateLimit>(LIMIT, r#"{"requests":100,"seconds":10}"#)?;
-    // No default: an instance that knows of too few others takes more than its share.
-    let concurrency =
-        reader.required(CONCURRENCY, "how many instances may deliver at once; RATE_LIMIT is divided by it");
-    if concurrency.is_empty() {
-        return None;
+    const QUOTA_SHARE: &str = "QUOTA_SHARE";
+    // Less than a thousandth is a mistake, such as per cent of per cent.
+    let share = reader.number(QUOTA_SHARE, SHARE, 0.001..=1.0);
+    if reader.optional(LIMIT).is_none() {
+        return Quota::Share(share);
     }
-    let concurrency = reader.number(CONCURRENCY, 2, 1..=1_000);
-    let rate = limit.share_of(concurrency);
-    if rate.is_none() {
-        let message = format!(
-            "is {limit}; both have to be above zero, and the seconds at most a day: write how many the vendor may get, \
-             or leave RATE_LIMIT out"
-        );
-        reader.problem(LIMIT, message);
-    }
-    rate
+    let Some(limit) = reader.json::<RateLimit>(LIMIT, r#"{"requests":100,"seconds":10}"#) else {
+        return Quota::default();
+    };
+    limit.window().map_or_else(
+        || {
+            let message = format!(
+                "is {limit}; both have to be above zero, and the seconds at most a day: write how many the vendor may \
+                 get, or leave RATE_LIMIT out"
+            );
+            reader.problem(LIMIT, message);
+            Quota::default()
+        },
+        Quota::Own,
+    )
 }
 
 /// Builds the handler over AWS from the environment.
 pub fn wire(environment: &dyn Environment, emit: Emit) -> Result<Deliver<Live>, ConfigError> {
     let config = Config::read(environment)?;
     let world = Live::new(&Aws::from_environment(environment)?, &config, emit)?;
-    Ok(Deliver::new(config.destination, config.secret_arn, config.lanes, config.pace, world))
+    Ok(Deliver::new(config.destination, config.secret_arn, config.lanes, config.pace, config.quota, world))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(limit: Option<&str>, concurrency: Option<&str>) -> (Option<Rate>, String) {
-        let (limit, concurrency) = (limit.map(str::to_owned), concurrency.map(str::to_owned));
+    fn read(limit: Option<&str>, share: Option<&str>) -> (Quota, String) {
+        let (limit, share) = (limit.map(str::to_owned), share.map(str::to_owned));
         let environment = move |name: &str| match name {
             "RATE_LIMIT" => limit.clone(),
-            "MAXIMUM_CONCURRENCY" => concurrency.clone(),
+            "QUOTA_SHARE" => share.clone(),
             _ => None,
         };
         let mut reader = Reader::new(&environment);
-        let rate = rate(&mut reader);
-        (rate, reader.finish().err().map(|error| error.to_string()).unwrap_or_default())
+        let quota = quota(&mut reader);
+        (quota, reader.finish().err().map(|error| error.to_string()).unwrap_or_default())
     }
 
     #[test]
-    fn a_rate_limit_needs_to_know_how_many_share_it() {
+    fn a_limit_of_ones_own_or_a_share_of_the_vendors() {
         // As Terraform's jsonencode writes it.
         let limit = Some(r#"{"requests":100,"seconds":10}"#);
-        assert_eq!(read(None, None), (None, String::new()));
-        let share = RateLimit { requests: 100.0, seconds: 10.0 }.share_of(4);
-        assert_eq!(read(limit, Some("4")), (share, String::new()));
-        for (limit, concurrency, message) in [
-            (limit, None, "MAXIMUM_CONCURRENCY: is not set; set it to how many instances may deliver at once"),
-            (limit, Some("none"), "MAXIMUM_CONCURRENCY: is \"none\"; set it to a number from 1 to 1000"),
-            (Some(r#"{"requests":0,"seconds":10}"#), Some("2"), "RATE_LIMIT: is 0 requests in 10 seconds; both have"),
-            (Some("100"), Some("2"), "RATE_LIMIT: is not the JSON expected"),
+        let own = RateLimit { requests: 100.0, seconds: 10.0 }.window().unwrap();
+        assert_eq!(read(None, None), (Quota::Share(0.9), String::new()));
+        assert_eq!(read(None, Some("0.5")), (Quota::Share(0.5), String::new()));
+        assert_eq!(read(limit, None), (Quota::Own(own), String::new()));
+        for (limit, share, message) in [
+            (None, Some("0"), "QUOTA_SHARE: is \"0\"; set it to a number from 0.001 to 1"),
+            (None, Some("90"), "QUOTA_SHARE: is \"90\"; set it to a number from 0.001 to 1"),
+            (Some(r#"{"requests":0,"seconds":10}"#), None, "RATE_LIMIT: is 0 requests in 10 seconds; both have"),
+            (Some("100"), None, "RATE_LIMIT: is not the JSON expected"),
         ] {
-            let (_, error) = read(limit, concurrency);
+            let (_, error) = read(limit, share);
             assert!(error.contains(message), "{error}");
         }
     }

@@ -13,8 +13,9 @@ use shared::{
 
 use crate::{
     Deliver,
-    attempt::{Attempt, End, Later},
+    attempt::{Attempt, End, Later, heard},
     round::parcel,
+    turns::Heard,
     work::{Job, Work},
     world::World,
 };
@@ -24,7 +25,7 @@ const MOST_JOBS: u32 = 5;
 
 impl<W: World> Deliver<W> {
     /// Asks after the vendor's job that has all of a call's deliveries, and settles what it tells.
-    pub(crate) async fn ask(&self, attempt: &Attempt<'_>) -> Vec<End> {
+    pub(crate) async fn ask(&self, attempt: &Attempt<'_, W>) -> Vec<End> {
         let Attempt { work, call, jobs, .. } = attempt;
         let operation = match self.destination.operation(&call.action, call.step) {
             Ok(operation) => operation,
@@ -35,12 +36,13 @@ impl<W: World> Deliver<W> {
         else {
             return attempt.all(&Later::Retry("the connector has no jobs to ask after any more".to_owned()));
         };
-        let secret = match self.secret(attempt.refused).await {
+        let secret = match self.secret(attempt.terms.refused.as_deref()).await {
             Ok(secret) => secret,
             Err(later) => return attempt.all(&later),
         };
         let place = |job: &Job| job.pending.as_ref().map_or(0, |pending| pending.place);
         let placed: Vec<_> = jobs.iter().map(|job| Placed { parcel: parcel(work, job), place: place(job) }).collect();
+        let (turns, mut turn) = (attempt.terms.turns, attempt.turn);
         loop {
             let request = match inquiry.request(secret.as_deref(), self.world.state().clock().now()) {
                 Ok(request) => request,
@@ -49,13 +51,17 @@ impl<W: World> Deliver<W> {
             let told = match self.world.http().call(&request).await {
                 Ok(response) => {
                     let response = operation.redact(response, secret.as_deref());
-                    inquiry.read(&placed, &response, self.world.state().clock().now())
+                    let now = self.world.state().clock().now();
+                    let told = inquiry.read(&placed, &response, now);
+                    turns.tell(call, turn, heard(told.as_deref(), &response, now)).await;
+                    told
                 }
                 Err(error @ HttpError::Refused { .. }) => return attempt.all(&Later::Refused(error.to_string())),
                 Err(error @ HttpError::Unsendable { .. }) => {
                     Some(vec![Answered::Undone { reason: error.to_string(), certain: false }; placed.len()])
                 }
                 Err(error @ HttpError::NoAnswer { .. }) => {
+                    turns.tell(call, turn, Heard::Nothing(&error.to_string())).await;
                     Some(vec![Answered::Ended(unanswered(&error)); placed.len()])
                 }
             };
@@ -69,9 +75,10 @@ impl<W: World> Deliver<W> {
                 );
                 return self.settle_all(work, call, answered).await;
             }
-            if let Err(later) = self.begin(attempt.begin_by).await {
-                return attempt.all(&later);
-            }
+            turn = match self.begin(call, 1, attempt.terms).await {
+                Ok(turn) => turn,
+                Err(later) => return attempt.all(&later),
+            };
         }
     }
 

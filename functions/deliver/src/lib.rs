@@ -9,8 +9,9 @@ pub mod config;
 mod credentials;
 mod inquiry;
 mod message;
-mod pace;
+mod quota;
 mod round;
+mod turns;
 mod work;
 mod world;
 
@@ -38,14 +39,14 @@ use shared::{
 };
 
 use self::{
-    attempt::{End, Later},
+    attempt::{End, Later, Terms},
     message::{Message, SqsEvent},
-    pace::Turns,
-    round::Round,
+    round::{Call, Round},
+    turns::Turns,
     work::{Share, Work},
 };
 pub use self::{
-    pace::{Rate, RateLimit},
+    quota::{Quota, RateLimit},
     world::{Live, World},
 };
 
@@ -60,8 +61,7 @@ pub struct Deliver<W> {
     unstored: Mutex<Option<String>>,
     lanes: Lanes,
     pace: Pace,
-    /// When this instance's requests began, where their rate is limited.
-    turns: Option<Mutex<Turns>>,
+    quota: Quota,
     world: W,
 }
 
@@ -72,17 +72,22 @@ pub struct Pace {
     pub vendor_timeout: Duration,
     /// The longest wait between two receives of a message that is tried again.
     pub longest_wait: Duration,
-    /// How many requests an instance may begin; without, only the vendor's answers slow it down.
-    pub rate: Option<Rate>,
 }
 
 /// How many requests are under way at once. They are of different rows, so their order does not matter.
 const CONCURRENT_CALLS: usize = 8;
 
 impl<W: World> Deliver<W> {
-    /// A handler for a destination; `lanes` is its queue's count, `pace` how long things may take.
-    pub fn new(destination: Destination, secret_arn: Option<String>, lanes: Lanes, pace: Pace, world: W) -> Self {
-        let turns = pace.rate.map(|rate| Mutex::new(Turns::at(rate)));
+    /// A handler for a destination; `lanes` is its queue's count, `pace` how long things may take, `quota` how many
+    /// requests may begin.
+    pub fn new(
+        destination: Destination,
+        secret_arn: Option<String>,
+        lanes: Lanes,
+        pace: Pace,
+        quota: Quota,
+        world: W,
+    ) -> Self {
         Self {
             destination,
             secret_arn,
@@ -90,7 +95,7 @@ impl<W: World> Deliver<W> {
             unstored: Mutex::default(),
             lanes,
             pace,
-            turns,
+            quota,
             world,
         }
     }
@@ -218,14 +223,15 @@ impl<W: World> Deliver<W> {
         }
         // Time for the vendor's slowest answer, and a sixth more for what has to be written after it.
         let begin_by = deadline - self.pace.vendor_timeout - self.pace.vendor_timeout / 6;
-        let mut refused_secret: Option<String> = None;
+        let turns = Turns::new(self, messages.first().map_or("", |message| &message.receipt_handle));
+        let mut terms = Terms { turns: &turns, refused: None, begin_by };
         while work.is_open() {
             let round = Round::plan(work, &self.destination);
             if round.is_empty() {
                 break;
             }
             let mut ends = self.settle_without_calls(work, &round).await;
-            ends.extend(self.call_all(work, &round, refused_secret.as_deref(), begin_by).await);
+            ends.extend(self.call_all(work, &round, &terms).await);
             let mut refused = None;
             for (index, end) in ends {
                 let job = &mut work.jobs[index];
@@ -256,9 +262,7 @@ impl<W: World> Deliver<W> {
                     // The round has ended at least one of its request's jobs, so the next request is a smaller one.
                     End::SendAgain => {}
                     End::Undone(pending) => (job.pending, job.send_anew) = (Some(pending), true),
-                    End::Later(Later::Unauthorised(reason))
-                        if refused_secret.is_none() && self.secret_arn.is_some() =>
-                    {
+                    End::Later(Later::Unauthorised(reason)) if terms.refused.is_none() && self.secret_arn.is_some() => {
                         refused = Some(reason);
                     }
                     End::Later(later) => {
@@ -283,7 +287,7 @@ impl<W: World> Deliver<W> {
             if let Some(reason) = refused {
                 // The secret may have been rotated since it was cached: read it once more, then believe the vendor.
                 tracing::info!(destination = self.destination.name(), reason, "the secret is read again");
-                refused_secret = Some(self.held_secret().await);
+                terms.refused = Some(self.held_secret().await);
             }
         }
     }
@@ -310,16 +314,15 @@ impl<W: World> Deliver<W> {
         ends
     }
 
-    async fn call_all(
-        &self,
-        work: &Work,
-        round: &Round,
-        refused_secret: Option<&str>,
-        begin_by: Timestamp,
-    ) -> Vec<(usize, End)> {
-        let mut calls = round.calls.iter();
+    async fn call_all<'r>(&self, work: &Work, round: &'r Round, terms: &Terms<'_, W>) -> Vec<(usize, End)> {
+        let mut calls = round.calls.iter().enumerate();
         let mut running = FuturesUnordered::new();
-        let begin = |call| async move { (call, self.attempt(work, call, refused_secret, begin_by).await) };
+        let begin = |(place, call): (usize, &'r Call)| async move {
+            let of_its_kind = |other: &&Call| other.action == call.action && other.step == call.step;
+            // As many turns as can be used at once are taken together: a later one would be too late.
+            let wanted = round.calls[place..].iter().filter(of_its_kind).count().min(CONCURRENT_CALLS);
+            (call, self.attempt(work, call, wanted, terms).await)
+        };
         running.extend(calls.by_ref().take(CONCURRENT_CALLS).map(begin));
         let mut ends = Vec::new();
         while let Some((call, answered)) = running.next().await {
@@ -327,7 +330,7 @@ impl<W: World> Deliver<W> {
             let stop = answered.iter().any(|end| matches!(end, End::Later(later) if later.stops()));
             ends.extend(call.jobs.iter().copied().zip(answered));
             if stop {
-                calls = [].iter();
+                calls = [].iter().enumerate();
             }
             running.extend(calls.next().map(begin));
         }
@@ -335,8 +338,11 @@ impl<W: World> Deliver<W> {
     }
 
     fn wait_for(&self, later: &Later, message: &Message, waits: &mut HashMap<String, Duration>) {
-        let wait =
-            later.wait(self.world.state().clock().now()).unwrap_or_else(|| message.backoff(self.pace.longest_wait));
+        let wait = match (later.wait(self.world.state().clock().now()), later) {
+            (Some(wait), Later::Paced(_) | Later::Open(_)) => message.spread(wait),
+            (Some(wait), _) => wait,
+            (None, _) => message.backoff(self.pace.longest_wait),
+        };
         let group = waits.entry(message.attributes.message_group_id.clone()).or_default();
         *group = wait.max(*group);
     }

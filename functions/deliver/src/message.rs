@@ -68,9 +68,17 @@ impl Message {
     /// longest. The jitter comes from the message's id and its receives, so that the same history waits the same time.
     pub fn backoff(&self, longest: Duration) -> Duration {
         let ceiling = Duration::from_secs(2_u64.saturating_pow(self.receives().min(16))).min(longest);
+        Duration::from_secs(1 + self.draw() % ceiling.as_secs().max(1))
+    }
+
+    /// A wait that is the same for many, spread: longer by up to a tenth, and by up to a second at least.
+    pub fn spread(&self, wait: Duration) -> Duration {
+        wait + Duration::from_secs(self.draw() % (wait.as_secs() / 10 + 2))
+    }
+
+    fn draw(&self) -> u64 {
         let seed = shared::digest::hex(format!("{}/{}", self.id, self.receives()).as_bytes());
-        let draw = u64::from_str_radix(&seed[..8], 16).unwrap_or(0);
-        Duration::from_secs(1 + draw % ceiling.as_secs().max(1))
+        u64::from_str_radix(&seed[..8], 16).unwrap_or(0)
     }
 }
 

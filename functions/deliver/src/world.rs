@@ -1,10 +1,10 @@
 //! What the function needs of the world.
 
 use shared::{
-    aws::{Aws, FifoQueue, LedgerTable, LiveState, SecretStore},
+    aws::{Aws, FifoQueue, GatesTable, LedgerTable, LiveState, SecretStore},
     config::ConfigError,
     http::{Timeouts, VendorHttp},
-    ports::{Http, Leases, Ledger, Secrets, Visibility},
+    ports::{Gates, Http, Leases, Ledger, Secrets, Visibility},
     state::State,
     telemetry::Emit,
 };
@@ -16,12 +16,14 @@ use crate::config::Config;
 pub trait World: Send + Sync {
     type State: State;
     type Ledger: Ledger + Leases;
+    type Gates: Gates;
     type Visibility: Visibility;
     type Secrets: Secrets;
     type Http: Http;
 
     fn state(&self) -> &Self::State;
     fn ledger(&self) -> &Self::Ledger;
+    fn gates(&self) -> &Self::Gates;
     fn visibility(&self) -> &Self::Visibility;
     fn secrets(&self) -> &Self::Secrets;
     fn http(&self) -> &Self::Http;
@@ -32,6 +34,7 @@ pub trait World: Send + Sync {
 pub struct Live {
     state: LiveState,
     ledger: LedgerTable,
+    gates: GatesTable,
     queue: FifoQueue,
     secrets: SecretStore,
     http: VendorHttp,
@@ -44,6 +47,7 @@ impl Live {
         Ok(Self {
             state: LiveState::new(aws, &config.state, emit),
             ledger: LedgerTable::new(aws.dynamodb(), &config.ledger_table),
+            gates: GatesTable::new(aws.dynamodb(), &config.ledger_table),
             queue: FifoQueue::new(aws.sqs(), &config.queue_url),
             secrets: SecretStore::new(aws.secrets()),
             http: VendorHttp::new(timeouts, config.reach).map_err(|error| ConfigError::of("CONNECTOR", error))?,
@@ -54,6 +58,7 @@ impl Live {
 impl World for Live {
     type State = LiveState;
     type Ledger = LedgerTable;
+    type Gates = GatesTable;
     type Visibility = FifoQueue;
     type Secrets = SecretStore;
     type Http = VendorHttp;
@@ -63,6 +68,9 @@ impl World for Live {
     }
     fn ledger(&self) -> &LedgerTable {
         &self.ledger
+    }
+    fn gates(&self) -> &GatesTable {
+        &self.gates
     }
     fn visibility(&self) -> &FifoQueue {
         &self.queue

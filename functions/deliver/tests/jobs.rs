@@ -6,11 +6,17 @@ mod memory;
 
 use std::{collections::HashMap, time::Duration};
 
-use deliver::{Deliver, Pace, RateLimit};
+use deliver::{Deliver, Pace, Quota, RateLimit};
 use futures_util::poll;
 use memory::{Memory, Message, contact, deadline, event, handler, messages, payload};
 use serde_json::{Value as Json, json};
-use shared::{delivery::Delivery, destination::Connector, testing::ScriptedHttp, value::Object};
+use shared::{
+    delivery::Delivery,
+    destination::Connector,
+    testing::ScriptedHttp,
+    time::{Clock as _, Timestamp},
+    value::Object,
+};
 
 const JOB: &str = "01GSQPBF74KQ5YTDEPP41T1BZH";
 
@@ -25,9 +31,14 @@ fn profile(key: &str, position: u32, plan: &str) -> Delivery {
     Delivery { action: "import_profile".into(), ..contact(key, position, plan) }
 }
 
+/// Two minutes from now.
+fn deadline_now(world: World) -> Timestamp {
+    deadline() + world.state.clock.now().since(Timestamp::from_millis(memory::NOW))
+}
+
 /// Delivers these messages, and answers those reported.
 async fn receive(world: World, messages: &[Message]) -> Vec<String> {
-    let response = handler("klaviyo", "{}", world).deliver(&payload(messages), deadline()).await.unwrap();
+    let response = handler("klaviyo", "{}", world).deliver(&payload(messages), deadline_now(world)).await.unwrap();
     response.failed().map(str::to_owned).collect()
 }
 
@@ -272,8 +283,11 @@ async fn a_job_that_vanishes_is_made_again_and_not_for_ever() {
     for (job, lost) in [("2", 404), ("3", 410), ("4", 404), ("5", 404)] {
         world.http.answer(lost, &[], r#"{"errors":[{"detail":"no such job"}]}"#);
         taken(world, job);
+        // Nine tenths of what Klaviyo takes a second are soon used up.
+        world.state.clock.advance(Duration::from_secs(2));
         assert_eq!(deliver(world, &batch).await, ["m-0"], "{job}");
     }
+    world.state.clock.advance(Duration::from_secs(2));
     assert!(world.state.kept().is_empty());
     world.http.answer(404, &[], "");
     assert!(deliver(world, &batch).await.is_empty());
@@ -290,7 +304,7 @@ async fn a_job_without_an_end_is_given_up_after_an_hour_and_made_again() {
     taken(world, JOB);
     receive(world, &batch).await;
     world.state.clock.advance(Duration::from_hours(1));
-    let later = shared::time::Timestamp::from_millis(memory::NOW) + Duration::from_mins(62);
+    let later = Timestamp::from_millis(memory::NOW) + Duration::from_mins(62);
     state(world, "queued", 0);
     taken(world, "another");
     let response = handler("klaviyo", "{}", world).deliver(&payload(&batch), later).await.unwrap();
@@ -327,6 +341,7 @@ async fn throttling_holds_all_lanes_and_a_refused_key_is_read_once_more() {
     assert_eq!(deliver(world, &batch).await, ["m-0", "m-1"]);
     assert!(hidden(world).values().all(|wait| *wait == Duration::from_secs(90)));
     assert_eq!(counter(world, "throttled"), 2);
+    world.state.clock.advance(Duration::from_secs(90));
 
     world.secrets.current.lock().unwrap().insert(memory::SECRET.to_owned(), "token-2".to_owned());
     world.http.answer(401, &[], "");
@@ -346,12 +361,13 @@ async fn each_question_takes_its_turn_in_the_rate_limit() {
     receive(world, &batch).await;
     // One request in ten minutes: the state is asked for, and the errors have to wait.
     let limit = RateLimit { requests: 1.0, seconds: 600.0 };
-    let limited = memory::handler_at("klaviyo", "{}", limit.share_of(1), world);
+    let limited = memory::handler_at("klaviyo", "{}", Quota::Own(limit.window().unwrap()), world);
     state(world, "complete", 1);
     let response = limited.deliver(&payload(&batch), deadline()).await.unwrap();
     assert_eq!(response.failed().collect::<Vec<_>>(), ["m-0"]);
     assert_eq!(requests(world), ["POST pro".to_owned(), status_of(JOB)]);
-    assert_eq!((hidden(world)["handle-m-0"], counter(world, "throttled")), (Duration::from_mins(10), 1));
+    assert!(hidden(world)["handle-m-0"] >= Duration::from_mins(10));
+    assert_eq!(counter(world, "throttled"), 1);
     assert!(world.state.kept().is_empty());
 }
 
@@ -473,8 +489,8 @@ errors = { list = "job.results", only = "error", index = "index", message = "det
 fn tickets(world: World) -> Deliver<World> {
     let connector = Box::leak(Box::new(Connector::parse("tickets.toml", TICKETS).unwrap()));
     let destination = connector.configure("tickets", &Object::new()).unwrap();
-    let pace = Pace { vendor_timeout: Duration::from_secs(30), longest_wait: Duration::from_hours(1), rate: None };
-    Deliver::new(destination, None, memory::lanes(), pace, world)
+    let pace = Pace { vendor_timeout: Duration::from_secs(30), longest_wait: Duration::from_hours(1) };
+    Deliver::new(destination, None, memory::lanes(), pace, Quota::default(), world)
 }
 
 fn ticket(key: &str, position: u32) -> Delivery {

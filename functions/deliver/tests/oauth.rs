@@ -7,7 +7,7 @@ mod memory;
 
 use std::{sync::Mutex, time::Duration};
 
-use deliver::{Deliver, Pace};
+use deliver::{Deliver, Pace, Quota};
 use memory::{Memory, NOW, SECRET, contact, deadline, lanes, messages, payload};
 use shared::{
     delivery::Delivery,
@@ -104,8 +104,8 @@ fn world() -> &'static Memory<Vendor> {
 fn handler(world: &'static Memory<Vendor>) -> Deliver<&'static Memory<Vendor>> {
     let connector: &'static Connector = Box::leak(Box::new(Connector::parse("example.toml", CONNECTOR).unwrap()));
     let destination = connector.configure("crm", &Object::new()).unwrap();
-    let pace = Pace { vendor_timeout: Duration::from_secs(30), longest_wait: Duration::from_hours(1), rate: None };
-    Deliver::new(destination, Some(SECRET.to_owned()), lanes(), pace, world)
+    let pace = Pace { vendor_timeout: Duration::from_secs(30), longest_wait: Duration::from_hours(1) };
+    Deliver::new(destination, Some(SECRET.to_owned()), lanes(), pace, Quota::default(), world)
 }
 
 /// So many events, each of a row and a message of its own.

@@ -7,6 +7,7 @@ mod memory;
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Mutex,
+    time::Duration,
 };
 
 use memory::{Memory, Message, contact, deadline, event, handler, messages, payload};
@@ -15,6 +16,7 @@ use serde_json::{Value as Json, json};
 use shared::{
     delivery::Delivery,
     ports::{Http, HttpError, HttpRequest, HttpResponse},
+    time::{Clock as _, Timestamp},
 };
 
 /// What a vendor does with a call.
@@ -148,7 +150,10 @@ fn run(
             }
             let received: Vec<Message> = queue.iter().take(one.most).cloned().collect();
             let payload = payload(&received);
-            let mut running = Box::pin(instance.deliver(&payload, deadline()));
+            // So that waits end, and a job is not given up.
+            world.state.clock.advance(Duration::from_mins(1));
+            let deadline = deadline() + world.state.clock.now().since(Timestamp::from_millis(memory::NOW));
+            let mut running = Box::pin(instance.deliver(&payload, deadline));
             let mut polls = 0;
             let ended = std::future::poll_fn(|context| {
                 if one.dies_after.is_some_and(|limit| polls >= limit) {

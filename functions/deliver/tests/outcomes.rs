@@ -4,13 +4,9 @@
 
 mod memory;
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::atomic::Ordering,
-    time::Duration,
-};
+use std::{collections::HashSet, sync::atomic::Ordering, time::Duration};
 
-use deliver::RateLimit;
+use deliver::{Quota, RateLimit};
 use memory::{Memory, contact, deadline, event, handler, messages, payload};
 use serde_json::{Value as Json, json};
 use shared::{
@@ -408,16 +404,99 @@ async fn without_time_left_nothing_is_begun() {
     assert_eq!(world.state.activity.0.lock().unwrap().len(), 1);
 }
 
+fn own(requests: f64, seconds: f64) -> Quota {
+    Quota::Own(RateLimit { requests, seconds }.window().unwrap())
+}
+
 #[tokio::test]
 async fn a_limited_rate_holds_the_lanes_until_the_next_turn() {
     let world = world();
-    let limit = RateLimit { requests: 2.0, seconds: 600.0 };
-    let handler = memory::handler_at(SINGLE.0, SINGLE.1, limit.share_of(2), world);
+    let handler = memory::handler_at(SINGLE.0, SINGLE.1, own(1.0, 600.0), world);
     let batches = [vec![event("a", 1, "x")], vec![event("a", 2, "y")]];
     let response = handler.deliver(&payload(&messages(&batches)), deadline()).await.unwrap();
     // The first takes the one turn in ten minutes; the function cannot wait so long, and the queue does.
     assert_eq!(response.failed().collect::<Vec<_>>(), ["m-1"]);
     assert_eq!(world.http.requests.lock().unwrap().len(), 1);
-    let hidden = world.visibility.hidden.lock().unwrap().clone();
-    assert_eq!(hidden, HashMap::from([("handle-m-1".to_owned(), Duration::from_mins(10))]));
+    // Ten minutes, the slots that they touch in part, and a tenth at most to spread those that wait.
+    let hidden = world.visibility.hidden.lock().unwrap()["handle-m-1"].as_secs();
+    assert!((600..=680).contains(&hidden), "{hidden}");
+}
+
+#[tokio::test]
+async fn a_block_of_turns_costs_one_read_and_one_write() {
+    let world = world();
+    let handler = memory::handler_at(SINGLE.0, SINGLE.1, own(100.0, 10.0), world);
+    let batches: Vec<Vec<Delivery>> = (1..=8).map(|number| vec![event(&format!("k{number}"), number, "x")]).collect();
+    assert!(handler.deliver(&payload(&messages(&batches)), deadline()).await.unwrap().is_done());
+    let cost = |world: &Memory<ScriptedHttp>| {
+        (world.gates.reads.load(Ordering::SeqCst), world.gates.writes.load(Ordering::SeqCst))
+    };
+    assert_eq!((world.http.requests.lock().unwrap().len(), cost(world)), (8, (1, 1)));
+
+    // Without a limit an invocation asks once whether the destination answers at all.
+    let world = self::world();
+    assert!(deliver(SINGLE, world, &batches).await.is_empty());
+    assert_eq!((world.http.requests.lock().unwrap().len(), cost(world)), (8, (1, 0)));
+}
+
+#[tokio::test]
+async fn what_one_invocation_is_told_to_wait_for_the_others_wait_for() {
+    let world = world();
+    world.http.answer(429, &[("retry-after", "120")], "");
+    deliver(SINGLE, world, &[vec![event("a", 1, "x")]]).await;
+    assert_eq!(deliver(SINGLE, world, &[vec![event("b", 2, "y")]]).await, ["m-0"]);
+    assert_eq!(world.http.requests.lock().unwrap().len(), 1);
+    world.state.clock.advance(Duration::from_mins(2));
+    let payload = payload(&messages(&[vec![event("b", 2, "y")]]));
+    let later = deadline() + Duration::from_mins(2);
+    assert!(handler(SINGLE.0, SINGLE.1, world).deliver(&payload, later).await.unwrap().is_done());
+}
+
+#[tokio::test]
+async fn what_the_vendor_says_is_left_is_all_that_is_sent() {
+    let world = world();
+    let mut left = Vec::new();
+    // Starter has a hundred in ten seconds; by the first answer somebody else has had all but two.
+    for number in 1..=6 {
+        let headers: &[_] = if number == 1 { &[("x-hubspot-ratelimit-remaining", "2")] } else { &[] };
+        world.http.answer(200, headers, &upserted(&["a"]));
+        left.extend(deliver(HUBSPOT, world, &[vec![contact("a", number, &format!("v{number}"))]]).await);
+    }
+    assert_eq!((bodies(world).len(), left.len()), (3, 3));
+}
+
+#[tokio::test]
+async fn a_destination_that_is_down_costs_a_probe_now_and_then() {
+    let world = world();
+    let batch: Vec<Vec<Delivery>> = (1..=10).map(|number| vec![event(&format!("k{number}"), number, "x")]).collect();
+    let payload = payload(&messages(&batch));
+    let calls = || world.http.requests.lock().unwrap().len();
+    let handler = handler(SINGLE.0, SINGLE.1, world);
+    for _ in 0..100 {
+        world.http.no_answer("timed out");
+    }
+    let mut now = Duration::ZERO;
+    let mut run = async |wait: Duration| {
+        world.state.clock.advance(wait);
+        now += wait;
+        handler.deliver(&payload, deadline() + now).await.unwrap().failed().count()
+    };
+    // Those that are under way when the fifth fails are the last.
+    assert_eq!(run(Duration::ZERO).await, 10);
+    let first = calls();
+    assert!((5..=8).contains(&first), "{first}");
+    assert_eq!(run(Duration::ZERO).await, 10);
+    assert_eq!(calls(), first, "nothing is sent while it is open");
+    // Half open it lets one through, and opens again.
+    for probes in 1..4 {
+        assert_eq!(run(Duration::from_mins(5)).await, 10);
+        assert_eq!(run(Duration::ZERO).await, 10);
+        assert_eq!(calls(), first + probes);
+    }
+    // It answers again: the probe goes alone, and then all goes through.
+    world.http.answers.lock().unwrap().clear();
+    assert_eq!(run(Duration::from_mins(5)).await, 9);
+    assert_eq!(run(Duration::from_secs(5)).await, 0);
+    assert_eq!(calls(), first + 3 + 10);
+    assert!(world.state.kept().is_empty());
 }

@@ -45,6 +45,7 @@ variable "destinations" {
     maximum_concurrency     = optional(number)
     lanes                   = optional(number)
     rate_limit              = optional(object({ requests = number, seconds = number }))
+    quota_share             = optional(number)
     allow_private_addresses = optional(bool)
   }))
 }

@@ -9,8 +9,8 @@ locals {
     QUEUE_URL               = aws_sqs_queue.this.url
     QUEUE_LANES             = tostring(var.lanes)
     SECRET_ARN              = var.secret_arn
-    MAXIMUM_CONCURRENCY     = tostring(var.maximum_concurrency)
     RATE_LIMIT              = var.rate_limit == null ? null : jsonencode(var.rate_limit)
+    QUOTA_SHARE             = var.quota_share == null ? null : tostring(var.quota_share)
     ALLOW_PRIVATE_ADDRESSES = tostring(var.allow_private_addresses)
     VENDOR_TIMEOUT_SECONDS  = "30"
     LONGEST_WAIT_SECONDS    = "3600"

@@ -48,6 +48,11 @@ variable "rate_limit" {
   type        = object({ requests = number, seconds = number })
 }
 
+variable "quota_share" {
+  description = "The share of the vendor's quota that may be used."
+  type        = number
+}
+
 variable "allow_private_addresses" {
   description = "Whether its address may be in a private network."
   type        = bool

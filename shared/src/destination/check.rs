@@ -70,7 +70,7 @@ impl Destination {
     pub fn checked(&self, secret: Option<&str>, response: HttpResponse, now: Timestamp) -> Result<(), String> {
         let response = self.redact(response, secret);
         let told = reason(self.connector, &response);
-        match classify(&self.connector.statuses, &response, now) {
+        match classify(&self.connector.statuses, &self.connector.limits, &response, now) {
             Class::Success => {}
             Class::Unauthorised | Class::Rejected => return Err(told),
             Class::Retry | Class::Throttled(_) => return Err(format!("{told}; try again")),

@@ -35,9 +35,8 @@ pub(super) fn classify(statuses: &Statuses, limits: &[Limit], response: &HttpRes
 pub(super) fn later(limits: &[Limit], response: &HttpResponse, now: Timestamp) -> Class {
     let retry_after = response.header("retry-after").and_then(|text| retry_after(text, now));
     // Any answer may tell of its windows; that one waits for them is a matter of 429.
-    let windows = limits
-        .iter()
-        .filter(|limit| response.status == 429 && limit.left(response).is_none_or(|left| left == 0));
+    let windows =
+        limits.iter().filter(|limit| response.status == 429 && limit.left(response).is_none_or(|left| left == 0));
     match retry_after.or_else(|| windows.filter_map(|limit| limit.begins_anew(response, now)).max()) {
         Some(until) if until > now => Class::Throttled(until),
         _ => Class::Retry,

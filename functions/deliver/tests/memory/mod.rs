@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use deliver::{Deliver, Pace, Rate, World};
+use deliver::{Deliver, Pace, Quota, World};
 use serde_json::json;
 use shared::{
     delivery::{Delivery, Removes, Step},
@@ -13,7 +13,7 @@ use shared::{
     lane::Lanes,
     ports::Http,
     position::Position,
-    testing::{MemoryLedger, MemorySecrets, MemoryState, MemoryVisibility},
+    testing::{MemoryGates, MemoryLedger, MemorySecrets, MemoryState, MemoryVisibility},
     time::Timestamp,
     value::{Object, Value},
 };
@@ -29,6 +29,7 @@ pub const NOW: i64 = 1_700_000_000_000;
 pub struct Memory<H> {
     pub state: MemoryState,
     pub ledger: MemoryLedger,
+    pub gates: MemoryGates,
     pub visibility: MemoryVisibility,
     pub secrets: MemorySecrets,
     pub http: H,
@@ -39,6 +40,7 @@ impl<H> Memory<H> {
         Self {
             state: MemoryState::at(NOW),
             ledger: MemoryLedger::default(),
+            gates: MemoryGates::default(),
             visibility: MemoryVisibility::default(),
             secrets: MemorySecrets::with(SECRET, "token-1"),
             http,
@@ -50,6 +52,7 @@ impl<H> Memory<H> {
 impl<H: Http + Send> World for &'static Memory<H> {
     type State = MemoryState;
     type Ledger = MemoryLedger;
+    type Gates = MemoryGates;
     type Visibility = MemoryVisibility;
     type Secrets = MemorySecrets;
     type Http = H;
@@ -59,6 +62,9 @@ impl<H: Http + Send> World for &'static Memory<H> {
     }
     fn ledger(&self) -> &MemoryLedger {
         &self.ledger
+    }
+    fn gates(&self) -> &MemoryGates {
+        &self.gates
     }
     fn visibility(&self) -> &MemoryVisibility {
         &self.visibility
@@ -77,22 +83,22 @@ pub fn handler<H: Http + Send>(
     settings: &str,
     world: &'static Memory<H>,
 ) -> Deliver<&'static Memory<H>> {
-    handler_at(connector, settings, None, world)
+    handler_at(connector, settings, Quota::default(), world)
 }
 
-/// The same, with requests at a limited rate.
+/// The same, with a quota of the test's.
 pub fn handler_at<H: Http + Send>(
     connector: &str,
     settings: &str,
-    rate: Option<Rate>,
+    quota: Quota,
     world: &'static Memory<H>,
 ) -> Deliver<&'static Memory<H>> {
     let settings = Value::from_json(settings.as_bytes()).unwrap();
     let destination =
         destination::connector(connector).unwrap().configure("crm", settings.as_object().unwrap()).unwrap();
     let secret = (connector != "webhook").then(|| SECRET.to_owned());
-    let pace = Pace { vendor_timeout: Duration::from_secs(30), longest_wait: Duration::from_hours(1), rate };
-    Deliver::new(destination, secret, lanes(), pace, world)
+    let pace = Pace { vendor_timeout: Duration::from_secs(30), longest_wait: Duration::from_hours(1) };
+    Deliver::new(destination, secret, lanes(), pace, quota, world)
 }
 
 /// Every test's queue has so many lanes.

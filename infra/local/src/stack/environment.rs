@@ -122,8 +122,8 @@ impl Environments {
             ];
             if let Some(limit) = variables.rate_limit() {
                 own.push(("RATE_LIMIT", limit.to_string()));
-                own.push(("MAXIMUM_CONCURRENCY", variables.maximum_concurrency.to_string()));
             }
+            own.extend(variables.quota_share.map(|share| ("QUOTA_SHARE", share.to_string())));
             own.extend(variables.secret_arn.clone().map(|arn| ("SECRET_ARN", arn)));
             add(&format!("deliver-{destination}"), own);
             let queue = json!({"connector": variables.connector, "queue_url": url, "lanes": variables.lanes()});

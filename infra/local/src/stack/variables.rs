@@ -122,6 +122,8 @@ pub struct DestinationVariables {
     pub lanes: Option<hcl::Number>,
     /// At most so many requests in so many seconds.
     pub rate_limit: Option<RateLimitVariables>,
+    /// The share of the vendor's quota that may be used, by the connector's limits.
+    pub quota_share: Option<f64>,
     /// Whether its address may be in a private network. The local stack lets it.
     #[serde(default)]
     pub allow_private_addresses: bool,
@@ -439,6 +441,14 @@ fn destination_problems(name: &str, destination: &DestinationVariables, problems
              how many the vendor may get, or leave rate_limit out"
         ));
     }
+    if let Some(share) = destination.quota_share
+        && !(0.001..=1.0).contains(&share)
+    {
+        problems.push(format!(
+            "{place}.quota_share is {share}; write which share of the vendor's quota may be used, from 0.001 to 1, or \
+             leave quota_share out"
+        ));
+    }
     if let Some(arn) = &destination.secret_arn
         && !arn::is(arn, "secretsmanager", "secret:")
     {
@@ -504,13 +514,14 @@ backbone                 = { retention_hours = 48, on_demand = true }
         let good = GOOD
             .replace(
                 "{ connector",
-                "{ lanes = 1, allow_private_addresses = true, rate_limit = { requests = 100, seconds = 10 }, connector",
+                "{ lanes = 1, quota_share = 0.5, allow_private_addresses = true, rate_limit = { requests = 100, seconds = 10 }, connector",
             )
             .replace("key =", r#"epoch = 2, filter = ["{\"data\":{\"page\":[\"/\"]}}"], kms_key_arn = "k", key ="#);
         let variables = Variables::parse("a.tfvars", &format!("{good}{more}")).unwrap();
         assert_eq!(variables.destinations["hook"].lanes(), 1);
         let limit = variables.destinations["hook"].rate_limit().unwrap();
         assert_eq!(limit, serde_json::json!({"requests": 100.0, "seconds": 10.0}));
+        assert_eq!(variables.destinations["hook"].quota_share, Some(0.5));
         assert_eq!(variables.sources["views"].epoch(), Some(2));
         assert_eq!(variables.sources["views"].filter.len(), 1);
     }
@@ -550,6 +561,7 @@ backbone                 = { retention_hours = 48, on_demand = true }
                 "{ rate_limit = { requests = 0, seconds = 10 }, connector",
                 "destinations.hook.rate_limit is 0 requests in 10 seconds; both have to be above zero",
             ),
+            ("{ connector", "{ quota_share = 90, connector", "destinations.hook.quota_share is 90; write which share"),
             (
                 "{ connector",
                 "{ secret_arn = \"hunter2\", connector",

@@ -299,6 +299,8 @@ name = \"after.name\"
 - 408, 425, 5xx, no answer: it passes. The lane waits, from a second to an hour, and tries again;
   every lane waits where the answer has Retry-After. A redirect is not followed, and waits too: set
   the address.
+- Five times in a row 5xx or no answer: nothing is sent but one probe, after seconds, then up to
+  five minutes, until the vendor answers.
 - Any other 4xx for several: those that the answer names become failures, and the others go again;
   where it names none, halves go again until what is wrong stands alone.
 - Any other 4xx for one: it becomes a failure with the vendor's words, and the lane moves on.
