@@ -222,7 +222,8 @@ pub fn throttled(endpoint: &Endpoint, connector: &Connector, wait: Duration) -> 
         if name == "retry-after" {
             *value = seconds.to_string();
         }
-        if let Some(reset) = connector.statuses.reset.as_ref().filter(|reset| reset.header == *name) {
+        let mut resets = connector.limits.iter().filter_map(|limit| limit.reset.as_ref());
+        if let Some(reset) = resets.find(|reset| reset.header == *name) {
             let until = SystemClock.now().seconds() + i64::try_from(seconds).unwrap_or(i64::MAX);
             *value = match reset.written {
                 ResetAs::EpochSeconds => until.to_string(),

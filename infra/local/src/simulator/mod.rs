@@ -115,10 +115,13 @@ impl Simulator {
         let Vendor { connector, settings, secret, rates } = vendor;
         addresses(connector)?;
         let settings = Settings::of(connector, &settings);
+        let all = |rate| (rate, Vec::new());
+        let windows = rates.map(|rates| rates.into_iter().map(all).collect());
+        let windows = windows.unwrap_or_else(|| windows::of(connector, &settings));
         let service = Arc::new(Service {
             endpoints: catalogue::endpoints(connector, &settings)?,
             credentials: Credentials::of(connector, &settings, secret.as_deref())?,
-            windows: Mutex::new(Windows::new(rates.unwrap_or_else(|| windows::of(connector)))),
+            windows: Mutex::new(Windows::new(windows)),
             rows: Mutex::new(Rows::default()),
             jobs: Mutex::default(),
             log: Log::default(),

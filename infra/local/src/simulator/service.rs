@@ -16,7 +16,7 @@ use axum::{
 };
 use shared::{
     delivery::Step,
-    destination::{Connector, Mode, Reading, Shape},
+    destination::{Connector, Limit, Mode, Reading, Shape},
     value::{Object, Value},
 };
 
@@ -96,7 +96,7 @@ impl Service {
         let [first, ..] = here.as_slice() else {
             return self.refuse(request, None, Refusal::new(StatusCode::NOT_FOUND, "No such path"));
         };
-        if let Err(wait) = self.admit() {
+        if let Err(wait) = self.admit(first) {
             self.log.add(request, [What::Throttled { wait }]);
             return answer::throttled(first, self.connector, wait);
         }
@@ -143,8 +143,9 @@ impl Service {
         }
     }
 
-    fn admit(&self) -> Result<(), Duration> {
-        self.windows.lock().unwrap_or_else(PoisonError::into_inner).admit(Instant::now())
+    fn admit(&self, endpoint: &Endpoint) -> Result<(), Duration> {
+        let counted = Limit::counted(endpoint.action.name(), endpoint.step);
+        self.windows.lock().unwrap_or_else(PoisonError::into_inner).admit(&counted, Instant::now())
     }
 
     fn refuse(&self, request: u64, endpoint: Option<&Endpoint>, refusal: Refusal) -> Response {
