@@ -183,9 +183,8 @@ async fn destinations_say_whether_they_accept_their_credentials() {
     assert!(lines.contains("warehouse  was not asked: its vendor has no request"), "{lines}");
 
     let mut wrong = stack.deployed.clone();
-    let (slack, hubspot) =
-        (wrong.destinations["slack"].secret_arn.clone(), wrong.destinations.get_mut("hubspot").unwrap());
-    hubspot.secret_arn = slack;
+    let elsewhere = wrong.destinations["slack"].secret_arn.clone();
+    wrong.destinations.get_mut("hubspot").unwrap().secret_arn = elsewhere;
     let report = destinations::check(&connect(&wrong), Some("hubspot")).await.unwrap();
     assert!(!report.is_good());
     let line = report.to_string();

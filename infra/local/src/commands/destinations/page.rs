@@ -176,6 +176,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "it is a whole page")]
     fn a_page_has_everything_in_the_order_of_the_file() {
         let connector = Connector::parse("example.toml", EXAMPLE).unwrap();
         let expected = "\
