@@ -4,7 +4,6 @@ use std::fmt;
 
 use serde::Deserialize;
 use shared::{
-    delivery::Step,
     destination::{Destination, Limit},
     gate::Window,
 };
@@ -52,13 +51,9 @@ impl Default for Quota {
 }
 
 impl Quota {
-    /// The windows in which the requests of an action's step count, each with the connector's limit that it comes from.
-    pub fn windows(
-        &self,
-        destination: &Destination,
-        action: &str,
-        step: Step,
-    ) -> Vec<(Window, Option<&'static Limit>)> {
+    /// The windows in which requests count, by the name under which they are counted, each with the connector's limit
+    /// that it comes from.
+    pub fn windows(&self, destination: &Destination, counted: &str) -> Vec<(Window, Option<&'static Limit>)> {
         let share = match self {
             Self::Own(window) => return vec![(window.clone(), None)],
             Self::Share(share) => *share,
@@ -67,6 +62,6 @@ impl Quota {
             let (requests, seconds) = (f64::from(limit.requests), f64::from(limit.seconds));
             Some((Window::new(limit.name(), requests, seconds, share)?, Some(limit)))
         };
-        destination.limits(action, step).filter_map(of).collect()
+        destination.limits(counted).filter_map(of).collect()
     }
 }

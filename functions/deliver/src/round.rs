@@ -11,7 +11,7 @@ use std::{
 
 use shared::{
     delivery::Step,
-    destination::{Check, Destination, Mode, Operation, Parcel},
+    destination::{Check, Destination, Limit, Mode, Operation, Parcel},
     ledger::{LedgerKey, PastOutcome, Verdict, judge_append, judge_row},
 };
 
@@ -49,6 +49,11 @@ pub struct Call {
 }
 
 impl Call {
+    /// The name under which limits count it.
+    pub fn counted(&self) -> String {
+        if self.asks.is_some() { Limit::asked(&self.action) } else { Limit::counted(&self.action, self.step) }
+    }
+
     /// In which half of the call a place is.
     pub fn half_of(&self, place: usize) -> Share {
         let middle = self.jobs.len() / 2;

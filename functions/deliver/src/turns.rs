@@ -67,7 +67,7 @@ impl<'a, W: World> Turns<'a, W> {
         let windows: Vec<Window> = self.windows(call).into_iter().map(|(window, _)| window).collect();
         let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
         loop {
-            let begins = self.next(&Limit::counted(&call.action, call.step), &windows, wanted).await?;
+            let begins = self.next(&call.counted(), &windows, wanted).await?;
             let now = self.now();
             if begins < begin_by {
                 tokio::time::sleep(begins.since(now)).await;
@@ -199,7 +199,7 @@ impl<'a, W: World> Turns<'a, W> {
     }
 
     fn windows(&self, call: &Call) -> Vec<(Window, Option<&'static Limit>)> {
-        self.deliver.quota.windows(&self.deliver.destination, &call.action, call.step)
+        self.deliver.quota.windows(&self.deliver.destination, &call.counted())
     }
 
     fn now(&self) -> Timestamp {

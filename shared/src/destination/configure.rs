@@ -173,9 +173,9 @@ impl Destination {
         self.prepared(action, Step::Apply)?.match_field.as_deref()
     }
 
-    /// The limits in which the requests of an action's step count.
-    pub fn limits(&self, action: &str, step: Step) -> impl Iterator<Item = &'static Limit> + use<'_> {
-        let counted = Limit::counted(action, step);
+    /// The limits in which requests count, by the name under which they are counted: [`Limit::counted`],
+    /// [`Limit::asked`].
+    pub fn limits<'d>(&'d self, counted: &'d str) -> impl Iterator<Item = &'static Limit> + use<'d> {
         let plan = self.settings.get(Limit::PLAN);
         let applies = move |limit: &&Limit| {
             let of_actions = limit.actions.is_empty() || limit.actions.iter().any(|name| *name.get_ref() == counted);
@@ -383,7 +383,7 @@ mod tests {
     fn limits_are_those_of_the_plan_and_of_the_request() {
         let of = |slug: &str, settings: &str, action: &str, step: Step| -> Vec<(u32, u32)> {
             let destination = configure(slug, settings).unwrap();
-            destination.limits(action, step).map(|limit| (limit.requests, limit.seconds)).collect()
+            destination.limits(&Limit::counted(action, step)).map(|limit| (limit.requests, limit.seconds)).collect()
         };
         assert_eq!(of("hubspot", "{}", "upsert_contact", Step::Apply), [(100, 10), (250_000, 86_400)]);
         let professional = r#"{"plan":"professional"}"#;
@@ -391,6 +391,11 @@ mod tests {
         assert_eq!(of("klaviyo", "{}", "upsert_profile", Step::Apply), [(75, 1), (750, 60)]);
         assert_eq!(of("klaviyo", "{}", "upsert_profile", Step::Erase), [(3, 1), (60, 60)]);
         assert_eq!(of("klaviyo", "{}", "create_event", Step::Apply), [(10, 1), (150, 60)]);
+        // A job is asked after by a request of another kind.
+        let klaviyo = configure("klaviyo", "{}").unwrap();
+        let windows = |counted: &str| klaviyo.limits(counted).map(|limit| limit.name()).collect::<Vec<_>>();
+        assert_eq!(windows("import_profile"), ["import_profile 10/1", "import_profile 150/60"]);
+        assert_eq!(windows(&Limit::asked("import_profile")), ["import_profile/job 10/1", "import_profile/job 150/60"]);
         assert_eq!(of("webhook", r#"{"url":"https://a.example"}"#, "send", Step::Apply), []);
     }
 

@@ -170,7 +170,8 @@ pub struct Limit {
     /// In how many seconds.
     pub seconds: u32,
     /// Which requests count, together: those of `upsert_profile` (its rows that are created and updated), of
-    /// `upsert_profile/delete` and the like (those that are removed so). Without, all.
+    /// `upsert_profile/delete` and the like (those that are removed so), the questions after the jobs of
+    /// `import_profile/job`. Without, all.
     #[serde(default)]
     pub actions: Vec<Spanned<String>>,
     /// It applies where the setting `plan` is one of these. Without, always.
@@ -200,6 +201,11 @@ impl Limit {
             Step::Apply | Step::Clear | Step::Keep => action.to_owned(),
             step => format!("{action}/{}", step.as_str()),
         }
+    }
+
+    /// The name under which the questions after an action's jobs are counted.
+    pub fn asked(action: &str) -> String {
+        format!("{action}/job")
     }
 
     /// What tells it from the connector's other limits: what is counted, and in how much time.

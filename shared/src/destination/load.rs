@@ -208,7 +208,8 @@ fn action(connector: &Connector, action: &Action) -> Result<(), Mistake> {
 /// The names of an action's requests, as limits have them.
 fn counted(action: &Action) -> impl Iterator<Item = String> {
     let steps = Step::sent().filter(|step| *step != Step::Clear && action.request(*step).is_some());
-    steps.map(|step| Limit::counted(action.name(), step))
+    let asks = matches!(action.request.answer, Reading::Job(_)).then(|| Limit::asked(action.name()));
+    steps.map(|step| Limit::counted(action.name(), step)).chain(asks)
 }
 
 fn limit(connector: &Connector, limit: &Limit) -> Result<(), Mistake> {

@@ -96,7 +96,9 @@ impl Service {
         let [first, ..] = here.as_slice() else {
             return self.refuse(request, None, Refusal::new(StatusCode::NOT_FOUND, "No such path"));
         };
-        if let Err(wait) = self.admit(first) {
+        let name = first.action.name();
+        let counted = if asked.is_some() { Limit::asked(name) } else { Limit::counted(name, first.step) };
+        if let Err(wait) = self.admit(&counted) {
             self.log.add(request, [What::Throttled { wait }]);
             return answer::throttled(first, self.connector, wait);
         }
@@ -143,9 +145,8 @@ impl Service {
         }
     }
 
-    fn admit(&self, endpoint: &Endpoint) -> Result<(), Duration> {
-        let counted = Limit::counted(endpoint.action.name(), endpoint.step);
-        self.windows.lock().unwrap_or_else(PoisonError::into_inner).admit(&counted, Instant::now())
+    fn admit(&self, counted: &str) -> Result<(), Duration> {
+        self.windows.lock().unwrap_or_else(PoisonError::into_inner).admit(counted, Instant::now())
     }
 
     fn refuse(&self, request: u64, endpoint: Option<&Endpoint>, refusal: Refusal) -> Response {
