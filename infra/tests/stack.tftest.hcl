@@ -264,11 +264,13 @@ run "told" {
       captures         = { capture-dynamodb = "store-freshet-capture-dynamodb", capture-kinesis = "store-freshet-capture-kinesis" }
       destinations = {
         crm = {
-          connector       = "hubspot", settings = {}, lanes = 20, queue_url = "https://sqs/store-freshet-crm.fifo"
+          connector       = "hubspot", settings = {}, lanes = 20, secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:crm-AbCdEf"
+          queue_url       = "https://sqs/store-freshet-crm.fifo"
           dead_letter_url = "https://sqs/store-freshet-crm-dead.fifo", function = "store-freshet-deliver-crm"
         }
         hook = {
-          connector       = "webhook", settings = { url = "https://a.example/hook" }, lanes = 1, queue_url = "https://sqs/store-freshet-hook.fifo"
+          connector       = "webhook", settings = { url = "https://a.example/hook" }, lanes = 1, secret_arn = null
+          queue_url       = "https://sqs/store-freshet-hook.fifo"
           dead_letter_url = "https://sqs/store-freshet-hook-dead.fifo", function = "store-freshet-deliver-hook"
         }
       }

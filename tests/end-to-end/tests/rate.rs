@@ -113,7 +113,11 @@ async fn run(counting: Counting) -> Vec<(Duration, bool)> {
     };
     let views: Vec<_> = (0..EVENTS).map(view).collect();
     let kinesis = stack.ground().aws().kinesis();
-    kinesis.put_records().stream_name("store-page-views").set_records(Some(views)).send().await.unwrap();
+    // As many as a call takes.
+    for views in views.chunks(500) {
+        let put = kinesis.put_records().stream_name("store-page-views").set_records(Some(views.to_vec()));
+        put.send().await.unwrap();
+    }
 
     // Far beyond what it takes.
     let done = tokio::time::timeout(Duration::from_mins(2), vendor.done.notified()).await;
