@@ -290,6 +290,7 @@ impl<W: World> Deliver<W> {
                 terms.refused = Some(self.held_secret().await);
             }
         }
+        turns.end().await;
     }
 
     /// What needs no request: superseded, repeated, unchanged, kept, rejected before it is sent.

@@ -37,12 +37,15 @@ struct Held {
     /// The gate as it was last seen.
     seen: Option<Gate>,
     /// Booked and not begun, by the name under which they are counted.
-    booked: HashMap<String, VecDeque<Timestamp>>,
+    booked: HashMap<String, VecDeque<Turn>>,
     /// How long it took lately to write the gate: turns are booked for when that is done.
     write: Duration,
     /// Booked and too late: to be given back.
-    late: Vec<(Vec<Window>, Timestamp)>,
+    late: Vec<Turn>,
 }
+
+/// A turn that is booked: in which windows, and when it begins.
+type Turn = (Vec<Window>, Timestamp);
 
 /// What came of a request.
 #[derive(Debug)]
@@ -79,6 +82,26 @@ impl<'a, W: World> Turns<'a, W> {
             if begins >= begin_by {
                 return Err(Later::Paced(begins));
             }
+        }
+    }
+
+    /// Gives back what was booked and is not used any more.
+    pub async fn end(&self) {
+        let mut held = self.held.lock().await;
+        let booked = std::mem::take(&mut held.booked).into_values().flatten();
+        let late = std::mem::take(&mut held.late);
+        let unused: Vec<_> = booked.chain(late).collect();
+        if unused.is_empty() {
+            return;
+        }
+        let given = self.change(&mut held, |gate| {
+            for (windows, begins) in &unused {
+                gate.give_back(windows, *begins);
+            }
+        });
+        if let Err(error) = given.await {
+            let destination = self.deliver.destination.name();
+            tracing::warn!(destination, turns = unused.len(), "turns were not given back: {error}");
         }
     }
 
@@ -138,11 +161,11 @@ impl<'a, W: World> Turns<'a, W> {
     async fn next(&self, counted: &str, windows: &[Window], wanted: u32) -> Result<Timestamp, Later> {
         let mut held = self.held.lock().await;
         let now = self.now();
-        while let Some(begins) = held.booked.get_mut(counted).and_then(VecDeque::pop_front) {
-            if now <= begins + LATE {
-                return Ok(begins);
+        while let Some(turn) = held.booked.get_mut(counted).and_then(VecDeque::pop_front) {
+            if now <= turn.1 + LATE {
+                return Ok(turn.1);
             }
-            held.late.push((windows.to_vec(), begins));
+            held.late.push(turn);
         }
         let failed = |error: PortError| Later::Retry(error.to_string());
         if windows.is_empty() {
@@ -163,9 +186,9 @@ impl<'a, W: World> Turns<'a, W> {
         };
         match self.change(&mut held, lease).await.map_err(failed)? {
             Lease::Begin(times) => {
-                let mut times = VecDeque::from(times);
-                let first = times.pop_front().unwrap_or(now);
-                held.booked.insert(counted.to_owned(), times);
+                let mut turns = times.into_iter().map(|begins| (windows.to_vec(), begins));
+                let first = turns.next().map_or(now, |(_, begins)| begins);
+                held.booked.insert(counted.to_owned(), turns.collect());
                 Ok(first)
             }
             Lease::Probe(begins) => Ok(begins),
