@@ -393,7 +393,7 @@ mod tests {
         assert_eq!(of("klaviyo", "{}", "create_event", Step::Apply), [(10, 1), (150, 60)]);
         // A job is asked after by a request of another kind.
         let klaviyo = configure("klaviyo", "{}").unwrap();
-        let windows = |counted: &str| klaviyo.limits(counted).map(|limit| limit.name()).collect::<Vec<_>>();
+        let windows = |counted: &str| klaviyo.limits(counted).map(Limit::name).collect::<Vec<_>>();
         assert_eq!(windows("import_profile"), ["import_profile 10/1", "import_profile 150/60"]);
         assert_eq!(windows(&Limit::asked("import_profile")), ["import_profile/job 10/1", "import_profile/job 150/60"]);
         assert_eq!(of("webhook", r#"{"url":"https://a.example"}"#, "send", Step::Apply), []);
