@@ -127,6 +127,7 @@ impl<W: World> Deliver<W> {
         let sent = batch.failed().into_iter().filter_map(|index| messages[index].sent_at());
         let oldest = sent.map(|sent| now.since(sent)).max();
         self.report(&tally, newest, oldest).await;
+        self.unmark(&work.marks).await;
         self.hide(&messages, &batch.failed(), &waits).await;
         Ok(batch.response())
     }
@@ -140,8 +141,12 @@ impl<W: World> Deliver<W> {
             if waits.contains_key(group) {
                 continue;
             }
-            match self.open_one(message).await {
-                Ok(deliveries) => work.add(group, index, message, deliveries, &self.destination),
+            let opened = match self.share_of(message, &mut work.marks).await {
+                Ok(share) => self.open_one(message).await.map(|deliveries| (share, deliveries)),
+                Err(error) => Err(error),
+            };
+            match opened {
+                Ok((share, deliveries)) => work.add(group, index, message, share, deliveries, &self.destination),
                 Err(error) => {
                     tracing::warn!(message_id = message.id, "a message could not be read: {error}");
                     waits.insert(group.clone(), message.backoff(self.pace.longest_wait));
@@ -150,6 +155,24 @@ impl<W: World> Deliver<W> {
             }
         }
         work
+    }
+
+    /// Marks a message that has come often. Where an invocation that marked it before never ended, one of its deliveries
+    /// may be what crashed it: each is taken alone then, and marked, until the one is found.
+    async fn share_of(&self, message: &Message, marks: &mut Vec<String>) -> Result<Share, PortError> {
+        let Some(mark) = message.mark() else { return Ok(Share::Any) };
+        let begun = self.world.ledger().begin_attempt(&mark).await?;
+        marks.push(mark);
+        Ok(if begun > 1 { Share::Alone } else { Share::Any })
+    }
+
+    /// The invocation has come to its end, and nothing of it has crashed.
+    async fn unmark(&self, marks: &[String]) {
+        let ended = marks.iter().map(|mark| self.world.ledger().end_attempt(mark));
+        for error in join_all(ended).await.into_iter().filter_map(Result::err) {
+            // The mark stays, which is the safe side: the message's deliveries go alone the next time.
+            tracing::warn!("a message's mark could not be removed: {error}");
+        }
     }
 
     async fn open_one(&self, message: &Message) -> Result<Vec<(Delivery, String)>, PortError> {
@@ -319,7 +342,7 @@ impl<W: World> Deliver<W> {
         let mut calls = round.calls.iter().enumerate();
         let mut running = FuturesUnordered::new();
         let begin = |(place, call): (usize, &'r Call)| async move {
-            let of_its_kind = |other: &&Call| other.action == call.action && other.step == call.step;
+            let of_its_kind = |other: &&Call| other.counted() == call.counted();
             // As many turns as can be used at once are taken together: a later one would be too late.
             let wanted = round.calls[place..].iter().filter(of_its_kind).count().min(CONCURRENT_CALLS);
             (call, self.attempt(work, call, wanted, terms).await)

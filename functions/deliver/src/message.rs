@@ -41,12 +41,9 @@ pub struct Attributes {
     pub sent_timestamp: String,
 }
 
-/// From this receive on a message is taken one delivery at a time, each attempt marked before it is made, so that the
-/// one that crashes the function is found.
-const SUSPECT_AFTER: u32 = 10;
-
-/// The same, for a message that waits for jobs of the vendor's: it is received many times in good order.
-const SUSPECT_AFTER_JOBS: u32 = 40;
+/// From this receive on a message is marked before its deliveries are sent. Most have waited in good order, for a vendor
+/// that is down, a limit or a job; one whose mark was left has crashed the function.
+const MARKED_AFTER: u32 = 10;
 
 impl Message {
     /// When it was sent.
@@ -59,9 +56,9 @@ impl Message {
         self.attributes.approximate_receive_count.parse().unwrap_or(1)
     }
 
-    /// Whether one of its deliveries may be what crashes the function; `has_jobs` if some are done by jobs.
-    pub fn is_suspect(&self, has_jobs: bool) -> bool {
-        self.receives() >= if has_jobs { SUSPECT_AFTER_JOBS } else { SUSPECT_AFTER }
+    /// The mark of an attempt at it, where it has come often enough to need one.
+    pub fn mark(&self) -> Option<String> {
+        (self.receives() >= MARKED_AFTER).then(|| format!("message/{}", self.id))
     }
 
     /// How long to wait before the next receive: exponential in the receives, with full jitter, from one second to the
@@ -110,7 +107,6 @@ mod tests {
                 "{receives}: mean {mean} of {ceiling}"
             );
         }
-        assert!(!message("a", 9).is_suspect(false) && message("a", 10).is_suspect(false));
-        assert!(!message("a", 39).is_suspect(true) && message("a", 40).is_suspect(true));
+        assert_eq!((message("a", 9).mark(), message("a", 10).mark()), (None, Some("message/a".to_owned())));
     }
 }

@@ -72,6 +72,8 @@ pub struct LaneWork {
 pub struct Work {
     /// All jobs; a lane's are in order.
     pub jobs: Vec<Job>,
+    /// Messages that this invocation has marked.
+    pub marks: Vec<String>,
     /// By message group.
     pub lanes: BTreeMap<String, LaneWork>,
     /// What the ledger holds, kept in step with what is written to it.
@@ -79,12 +81,14 @@ pub struct Work {
 }
 
 impl Work {
-    /// Adds the deliveries of the message at a place in the batch, in order.
+    /// Adds the deliveries of the message at a place in the batch, in order; `share` says which others they may share a
+    /// request with.
     pub fn add(
         &mut self,
         group: &str,
         place: usize,
         message: &Message,
+        share: Share,
         deliveries: Vec<(Delivery, String)>,
         at: &Destination,
     ) {
@@ -92,8 +96,6 @@ impl Work {
         let has_jobs = |delivery: &Delivery| {
             at.operation(&delivery.action, delivery.step).is_ok_and(|operation| operation.has_jobs())
         };
-        let suspect = message.is_suspect(deliveries.iter().any(|(delivery, _)| has_jobs(delivery)));
-        let share = if suspect { Share::Alone } else { Share::Any };
         for (delivery, json) in deliveries {
             let mode = at.operation(&delivery.action, Step::Apply).ok().map(|operation| operation.mode());
             let progress_key = has_jobs(&delivery).then(|| LedgerKey::of_progress(&delivery));

@@ -330,12 +330,13 @@ async fn what_crashes_the_function_again_and_again_becomes_a_failure() {
         .filter(|delivery| delivery.key == contact("a", 1, "").key)
         .collect()]);
     batch[0].receives = 10;
-    for _ in 0..3 {
-        // The function dies while the vendor is being called: the attempt was marked, and never ends.
+    // The function dies in each: the attempt was marked, and never ends. First the message is known by its mark; from then
+    // on its deliveries go alone, each with a mark of its own.
+    for mark in ["message/m-0", "contacts/customers/1/1", "contacts/customers/1/1", "contacts/customers/1/1"] {
         let handler = handler("hubspot", "{}", world);
         let payload = payload(&batch);
         let mut dying = Box::pin(handler.deliver(&payload, deadline()));
-        let marked = || world.ledger.attempts.lock().unwrap().values().sum::<u32>();
+        let marked = || world.ledger.attempts.lock().unwrap().get(mark).copied();
         let before = marked();
         while marked() == before {
             assert!(futures_util::poll!(&mut dying).is_pending());
@@ -347,6 +348,20 @@ async fn what_crashes_the_function_again_and_again_becomes_a_failure() {
     let kept = world.state.failures.kept.lock().unwrap();
     assert_eq!(kept.len(), 1);
     assert!(kept[0].reason.contains("crash"), "{}", kept[0].reason);
+}
+
+#[tokio::test]
+async fn what_has_waited_long_in_good_order_goes_together() {
+    let world = world();
+    world.http.answer(200, &[], &upserted(&["a", "b"]));
+    let mut batch = messages(&[vec![contact("a", 1, "pro")], vec![contact("b", 2, "pro")]]);
+    for message in &mut batch {
+        message.receives = 500;
+    }
+    let response = handler("hubspot", "{}", world).deliver(&payload(&batch), deadline()).await.unwrap();
+    assert!(response.is_done());
+    assert_eq!(bodies(world).len(), 1, "a vendor that was down for a day is not asked for each row alone");
+    assert!(world.ledger.attempts.lock().unwrap().is_empty(), "no mark is left");
 }
 
 #[tokio::test]
