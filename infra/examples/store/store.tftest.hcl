@@ -17,7 +17,7 @@ run "planned" {
   }
 
   assert {
-    condition     = { for name, destination in output.freshet.destinations : name => "${destination.connector} ${destination.lanes}" } == { analytics = "webhook 8", braze = "braze 8", helpdesk = "webhook 8", hubspot = "hubspot 8", klaviyo = "klaviyo 8", slack = "slack 8", warehouse = "webhook 8" }
+    condition     = { for name, destination in output.freshet.destinations : name => "${destination.connector} ${destination.lanes}" } == { analytics = "webhook 8", braze = "braze 8", customer_io = "customer_io 8", helpdesk = "webhook 8", hubspot = "hubspot 8", klaviyo = "klaviyo 8", slack = "slack 8", warehouse = "webhook 8" }
     error_message = "The stack has the destinations of the file, with the lanes that the local stack gives them."
   }
 

@@ -59,6 +59,11 @@ destinations = {
     settings   = { rest_endpoint = "https://rest.iad-01.braze.com" }
     secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:store/braze-AbCdEf"
   }
+  customer_io = {
+    connector  = "customer_io"
+    settings   = {}
+    secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:store/customer-io-AbCdEf"
+  }
 
   # Support's channel.
   slack = {

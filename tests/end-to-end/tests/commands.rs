@@ -92,21 +92,22 @@ async fn pipelines_are_pushed_whole_or_not_at_all_and_pulled_byte_for_byte() {
     let pushed = pipelines::push(&stack, &folder, Others::Keep).await.unwrap();
     assert_eq!(
         pushed,
-        "customers-to-hubspot     version 1 (new)\n\
-         customers-to-klaviyo     version 1 (new)\n\
-         customers-to-warehouse   version 1 (new)\n\
-         orders-to-analytics      version 1 (new)\n\
-         orders-to-braze          version 1 (new)\n\
-         orders-to-warehouse      version 1 (new)\n\
-         page-views-to-analytics  version 1 (new)\n\
-         tickets-to-helpdesk      version 1 (new)\n\
-         tickets-to-slack         version 1 (new)\n"
+        "customers-to-customer-io  version 1 (new)\n\
+         customers-to-hubspot      version 1 (new)\n\
+         customers-to-klaviyo      version 1 (new)\n\
+         customers-to-warehouse    version 1 (new)\n\
+         orders-to-analytics       version 1 (new)\n\
+         orders-to-braze           version 1 (new)\n\
+         orders-to-warehouse       version 1 (new)\n\
+         page-views-to-analytics   version 1 (new)\n\
+         tickets-to-helpdesk       version 1 (new)\n\
+         tickets-to-slack          version 1 (new)\n"
     );
     assert_eq!(pipelines::diff(&stack, &folder).await.unwrap(), "");
     let listed = pipelines::list(&stack).await.unwrap();
     assert_eq!(
         listed.lines().nth(1).unwrap(),
-        "customers-to-hubspot           1  customers   hubspot      upsert_contact"
+        "customers-to-customer-io        1  customers   customer_io  upsert_person"
     );
 
     let pulled = tempfile::tempdir().unwrap();
@@ -122,8 +123,8 @@ async fn pipelines_are_pushed_whole_or_not_at_all_and_pulled_byte_for_byte() {
     assert!(diff.starts_with("--- live/orders-to-warehouse version 1\n+++ "), "{diff}");
     assert!(diff.contains("\n-when = \"after.status != 'placed'\"\n+when = \"after.status != 'paid'\"\n"), "{diff}");
     let pushed = pipelines::push(&stack, pulled.path(), Others::Keep).await.unwrap();
-    assert!(pushed.contains("orders-to-warehouse      version 2 (changed)"), "{pushed}");
-    assert!(pushed.contains("orders-to-analytics      version 1 (unchanged)"), "{pushed}");
+    assert!(pushed.contains("orders-to-warehouse       version 2 (changed)"), "{pushed}");
+    assert!(pushed.contains("orders-to-analytics       version 1 (unchanged)"), "{pushed}");
     pipelines::pull(&stack, &pulled.path().join("new"), false).await.unwrap();
     std::fs::write(&file, &text).unwrap();
     pipelines::pull(&stack, pulled.path(), true).await.unwrap();
@@ -132,12 +133,12 @@ async fn pipelines_are_pushed_whole_or_not_at_all_and_pulled_byte_for_byte() {
     // What is not in the folder goes with --prune only; when it comes back, its history goes on.
     let one = folder_with("orders-to-warehouse.toml", "'placed'", "'new'");
     let pruned = pipelines::push(&stack, one.path(), Others::Retire).await.unwrap();
-    assert!(pruned.starts_with("orders-to-warehouse      version 3 (changed)\n"), "{pruned}");
-    assert!(pruned.contains("orders-to-analytics      version 1 (out of service)\n"), "{pruned}");
+    assert!(pruned.starts_with("orders-to-warehouse       version 3 (changed)\n"), "{pruned}");
+    assert!(pruned.contains("orders-to-analytics       version 1 (out of service)\n"), "{pruned}");
     assert_eq!(pipelines::list(&stack).await.unwrap().lines().count(), 2);
     let again = pipelines::push(&stack, &folder, Others::Keep).await.unwrap();
-    assert!(again.contains("orders-to-analytics      version 2 (new)\n"), "{again}");
-    assert!(again.contains("orders-to-warehouse      version 4 (changed)\n"), "{again}");
+    assert!(again.contains("orders-to-analytics       version 2 (new)\n"), "{again}");
+    assert!(again.contains("orders-to-warehouse       version 4 (changed)\n"), "{again}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -53,7 +53,7 @@ pub struct Rule {
 }
 
 /// The pipelines of the store.
-pub const RULES: [Rule; 9] = [
+pub const RULES: [Rule; 10] = [
     Rule {
         pipeline: "customers-to-hubspot",
         source: Source::Customers,
@@ -136,6 +136,15 @@ pub const RULES: [Rule; 9] = [
         // A message begins with the ticket's id.
         recognise: |values| values.text("channel").and(values.text("text")?.split(' ').next()),
     },
+    Rule {
+        pipeline: "customers-to-customer-io",
+        source: Source::Customers,
+        destination: "customer_io",
+        keeps: Keeps::State,
+        effect: person,
+        key: source_key,
+        recognise: |_| None,
+    },
 ];
 
 fn source_key(change: &Change) -> String {
@@ -210,6 +219,28 @@ fn profile(change: &Change) -> Effect {
         ])),
         (Some(_), None) => Effect::Remove,
         (None, None) => Effect::Filtered,
+    }
+}
+
+/// People: only of who agreed; gone with the consent, or with the customer.
+fn person(change: &Change) -> Effect {
+    match (agreed(change.before.as_ref()), agreed(change.after.as_ref())) {
+        (_, Some(customer)) => Effect::Apply(Values::from([
+            ("id", json!(customer.customer_id)),
+            ("email", json!(customer.email.to_lowercase())),
+            ("first_name", json!(customer.first_name.trim())),
+            ("plan", json!(customer.plan.as_str())),
+            ("logins", json!(customer.logins)),
+        ])),
+        (Some(_), None) => Effect::Remove,
+        (None, None) => Effect::Filtered,
+    }
+}
+
+fn agreed(row: Option<&Row>) -> Option<&Customer> {
+    match row {
+        Some(Row::Customer(customer)) if customer.marketing_consent => Some(customer),
+        _ => None,
     }
 }
 

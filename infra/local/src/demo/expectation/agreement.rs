@@ -16,7 +16,7 @@ use shared::{
 use super::*;
 use crate::demo::{item::item, store::Story};
 
-const DOCUMENTS: [&str; 9] = [
+const DOCUMENTS: [&str; 10] = [
     include_str!("../../../../examples/store/pipelines/customers-to-hubspot.toml"),
     include_str!("../../../../examples/store/pipelines/customers-to-warehouse.toml"),
     include_str!("../../../../examples/store/pipelines/orders-to-warehouse.toml"),
@@ -26,6 +26,7 @@ const DOCUMENTS: [&str; 9] = [
     include_str!("../../../../examples/store/pipelines/customers-to-klaviyo.toml"),
     include_str!("../../../../examples/store/pipelines/orders-to-braze.toml"),
     include_str!("../../../../examples/store/pipelines/tickets-to-slack.toml"),
+    include_str!("../../../../examples/store/pipelines/customers-to-customer-io.toml"),
 ];
 
 fn value(attribute: &AttributeValue) -> Shared {
@@ -100,6 +101,7 @@ fn the_pipelines_and_the_rules_say_the_same_of_every_change() {
             ("klaviyo", "klaviyo"),
             ("braze", "braze"),
             ("slack", "slack"),
+            ("customer_io", "customer_io"),
         ]
         .map(|(name, connector)| (name.to_owned(), connector.to_owned()))
         .to_vec(),

@@ -117,7 +117,7 @@ async fn it_ends_when_all_is_accounted_for() {
     let (report, shown) = follow(&options(true), &world(&story()), Ok(()), std::future::pending()).await.unwrap();
     assert!(report.is_good() && report.is_final, "{report}");
     assert_eq!((report.changes, report.freshness_p50_ms), (300, Some(500)));
-    for destination in ["analytics", "braze", "helpdesk", "hubspot", "klaviyo", "slack", "warehouse"] {
+    for destination in ["analytics", "braze", "customer_io", "helpdesk", "hubspot", "klaviyo", "slack", "warehouse"] {
         assert!(shown.contains(&format!(" s  first delivery to {destination}\n")), "{shown}");
     }
     assert!(shown.contains("0 failed, 0 waiting"), "{shown}");
