@@ -181,7 +181,7 @@ async fn destinations_say_whether_they_accept_their_credentials() {
             "{lines}"
         );
     }
-    assert!(lines.contains("warehouse  was not asked: its vendor has no request"), "{lines}");
+    assert!(lines.contains("warehouse    was not asked: its vendor has no request"), "{lines}");
 
     let mut wrong = stack.deployed.clone();
     let elsewhere = wrong.destinations["slack"].secret_arn.clone();
