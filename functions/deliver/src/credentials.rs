@@ -10,7 +10,7 @@ use shared::{
     destination::Oauth,
     ports::{Http as _, HttpError, Leases as _, Secrets as _},
     state::State as _,
-    time::Clock as _,
+    time::{Clock as _, Timestamp},
 };
 
 use crate::{Deliver, attempt::Later, world::World};
@@ -20,6 +20,15 @@ const RENEWAL: Duration = Duration::from_mins(1);
 
 /// How long to wait for another invocation's renewal.
 const RENEWED_SOON: Duration = Duration::from_secs(2);
+
+/// A renewal that came to nothing.
+#[derive(Debug)]
+pub struct Unrenewed {
+    /// The secret that was to be renewed.
+    held: String,
+    later: Later,
+    at: Timestamp,
+}
 
 impl<W: World> Deliver<W> {
     /// What the destination is shown: another than the one that it has `refused`, if there is one.
@@ -34,7 +43,7 @@ impl<W: World> Deliver<W> {
         if !is_refused && self.lasts(&oauth, &held) {
             return Ok(Some(held));
         }
-        let _one_call = self.renewal.lock().await;
+        let mut unrenewed = self.renewal.lock().await;
         // What was held may have been renewed since by another call, and by another instance.
         for read_fresh in [false, true] {
             let current = self.read(arn, read_fresh).await?;
@@ -42,7 +51,15 @@ impl<W: World> Deliver<W> {
                 return Ok(Some(current));
             }
         }
-        self.renew(arn, &oauth, &held).await.map(Some)
+        // Calls that are under way together ask once: each refusal more brings the grant nearer to its end.
+        let now = self.world.state().clock().now();
+        if let Some(failed) = unrenewed.as_ref().filter(|failed| failed.held == held && now < failed.at + RENEWED_SOON)
+        {
+            return Err(failed.later.clone());
+        }
+        let renewed = self.renew(arn, &oauth, &held).await;
+        *unrenewed = renewed.as_ref().err().map(|later| Unrenewed { held, later: later.clone(), at: now });
+        renewed.map(Some)
     }
 
     /// What was shown last; empty where nothing could be read.

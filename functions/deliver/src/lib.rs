@@ -55,8 +55,8 @@ pub use self::{
 pub struct Deliver<W> {
     destination: Destination,
     secret_arn: Option<String>,
-    /// Held while a token is renewed.
-    renewal: tokio::sync::Mutex<()>,
+    /// Held while a token is renewed; what came of the last renewal, where it came to nothing.
+    renewal: tokio::sync::Mutex<Option<credentials::Unrenewed>>,
     /// A renewed secret that could not be stored yet.
     unstored: Mutex<Option<String>>,
     lanes: Lanes,

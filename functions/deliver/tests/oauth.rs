@@ -52,6 +52,8 @@ struct Vendor(Mutex<Granted>);
 struct Granted {
     /// So many tokens were granted; the last is `access-<n>`, beside `refresh-<n>`.
     tokens: u32,
+    /// Requests for a token.
+    asked: u32,
     /// A refresh token was used twice.
     burnt: bool,
     /// Deliveries taken.
@@ -64,6 +66,7 @@ impl Http for Vendor {
         tokio::task::yield_now().await;
         let mut granted = self.0.lock().unwrap();
         let (status, body) = if request.url.ends_with("/oauth/token") {
+            granted.asked += 1;
             let form: Vec<_> = form_urlencoded::parse(&request.body).collect();
             let shown = form.iter().find(|(name, _)| name == "refresh_token").unwrap().1.clone();
             if shown == format!("refresh-{}", granted.tokens) && !granted.burnt {
@@ -184,6 +187,7 @@ async fn a_grant_that_has_ended_holds_the_queue_and_loses_nothing() {
     let handler = handler(world);
     assert_eq!(waiting(&handler, &events(0..5)).await, 5);
     assert_eq!(granted(world).1, 0);
+    assert_eq!(world.http.0.lock().unwrap().asked, 1, "five calls, and the second try, ask once");
     assert!(world.state.kept().is_empty(), "no delivery is to blame");
     let hidden = world.visibility.hidden.lock().unwrap();
     assert!(hidden.values().all(|wait| *wait == Duration::from_mins(5)), "{hidden:?}");
