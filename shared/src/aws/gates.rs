@@ -4,16 +4,15 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::{Client, operation::put_item::PutItemError, types::AttributeValue};
+use aws_sdk_dynamodb::{Client, types::AttributeValue};
 
-use super::{failed, malformed};
+use super::{failed, malformed, put_if};
 use crate::{
     gate::Gate,
     ports::{Gates, PortError},
 };
 
 const READ: &str = "dynamodb:GetItem";
-const WRITE: &str = "dynamodb:PutItem";
 
 /// The gates in the ledger's table.
 #[derive(Clone, Debug)]
@@ -42,8 +41,10 @@ impl Gates for GatesTable {
     }
 
     async fn write(&self, destination: &str, revision: u64, gate: &Gate) -> Result<bool, PortError> {
-        let json = serde_json::to_string(gate)
-            .map_err(|error| PortError { operation: WRITE, reason: format!("the gate is no JSON: {error}") })?;
+        let json = serde_json::to_string(gate).map_err(|error| PortError {
+            operation: "dynamodb:PutItem",
+            reason: format!("the gate is no JSON: {error}"),
+        })?;
         let put = self
             .client
             .put_item()
@@ -57,13 +58,7 @@ impl Gates for GatesTable {
                 .condition_expression("revision = :revision")
                 .expression_attribute_values(":revision", AttributeValue::N(revision.to_string())),
         };
-        match put.send().await {
-            Ok(_) => Ok(true),
-            Err(error) if error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) => {
-                Ok(false)
-            }
-            Err(error) => Err(failed(WRITE, &error)),
-        }
+        put_if(put).await
     }
 }
 

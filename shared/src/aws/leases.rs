@@ -2,12 +2,9 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::{
-    operation::{delete_item::DeleteItemError, put_item::PutItemError},
-    types::AttributeValue,
-};
+use aws_sdk_dynamodb::{operation::delete_item::DeleteItemError, types::AttributeValue};
 
-use super::{LedgerTable, failed};
+use super::{LedgerTable, failed, put_if};
 use crate::{
     ports::{Leases, PortError},
     time::Timestamp,
@@ -36,13 +33,7 @@ impl Leases for LedgerTable {
             .condition_expression("attribute_not_exists(id) OR #until <= :now")
             .expression_attribute_names("#until", "until")
             .expression_attribute_values(":now", millis(now));
-        match put.send().await {
-            Ok(_) => Ok(true),
-            Err(error) if error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) => {
-                Ok(false)
-            }
-            Err(error) => Err(failed("dynamodb:PutItem", &error)),
-        }
+        put_if(put).await
     }
 
     async fn give_back(&self, name: &str, until: Timestamp) -> Result<(), PortError> {

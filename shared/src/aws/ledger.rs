@@ -7,12 +7,11 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{
     Client,
-    operation::put_item::PutItemError,
     types::{AttributeValue, KeysAndAttributes, ReturnValue},
 };
 use futures_util::future::try_join_all;
 
-use super::{failed, malformed};
+use super::{failed, malformed, put_if};
 use crate::{
     event::Order,
     ledger::{Entry, LedgerKey, Written},
@@ -95,13 +94,7 @@ impl Ledger for LedgerTable {
             .expression_attribute_names("#position", "position")
             .expression_attribute_values(":epoch", AttributeValue::N(entry.order.epoch.to_string()))
             .expression_attribute_values(":position", AttributeValue::S(entry.order.position.sortable()));
-        match put.send().await {
-            Ok(_) => Ok(Written::Yes),
-            Err(error) if error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) => {
-                Ok(Written::Superseded)
-            }
-            Err(error) => Err(failed("dynamodb:PutItem", &error)),
-        }
+        Ok(if put_if(put).await? { Written::Yes } else { Written::Superseded })
     }
 
     async fn keep_progress(&self, key: &LedgerKey, entry: &Entry) -> Result<(), PortError> {

@@ -19,6 +19,7 @@ mod stream;
 use std::{fmt, sync::OnceLock, time::Duration};
 
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_sdk_dynamodb::operation::put_item::{PutItemError, builders::PutItemFluentBuilder};
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_types::{error::display::DisplayErrorContext, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_types::{
@@ -180,6 +181,17 @@ fn http_client(plain: bool) -> SharedHttpClient {
         Ok(context) => builder.tls_context(context).build_https(),
         // Certificates that were compiled in do parse; the system's are the way out if they ever do not.
         Err(_) => builder.build_https(),
+    }
+}
+
+/// Puts an item on a condition: whether it was met.
+async fn put_if(put: PutItemFluentBuilder) -> Result<bool, PortError> {
+    match put.send().await {
+        Ok(_) => Ok(true),
+        Err(error) if error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) => {
+            Ok(false)
+        }
+        Err(error) => Err(failed("dynamodb:PutItem", &error)),
     }
 }
 
