@@ -4,25 +4,18 @@
 //! source mapping, which retries them within the record's age; bad data becomes a failure and never blocks a shard.
 
 pub mod config;
+mod map;
+mod read;
 mod record;
 mod running;
 mod world;
 
-use std::{
-    collections::BTreeMap,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
-
 use futures_util::future::{join_all, try_join, try_join_all};
 use shared::{
     batch::{BatchResponse, StreamBatch},
-    delivery::{Delivery, Step},
-    event::ChangeEvent,
-    expression::{ExpressionError, Scope},
-    failure::{Failure, Payload, Stage},
-    frame::{self, ClaimError, Content, FrameError, Item, Pace},
+    frame::{self, Content, Item, Pace},
     lambda::{Handle, HandleError},
-    pipeline::{Evaluation, Known, Pipeline},
+    pipeline::Known,
     ports::{Failures as _, LaneCounts as _, PortError},
     state::State as _,
     tally::Tally,
@@ -34,8 +27,10 @@ use tokio::sync::OnceCell;
 pub use self::world::{Live, World};
 use self::{
     config::Config,
-    record::KinesisEvent,
-    running::{Running, Set},
+    map::{Mapper, Yield},
+    read::{Reader, Reading},
+    record::{KinesisEvent, Record},
+    running::Running,
 };
 
 /// The handler.
@@ -48,14 +43,6 @@ pub struct Transform<W> {
     agreed: OnceCell<()>,
     running: Running,
     world: W,
-}
-
-/// What a batch has come to, before anything is written.
-#[derive(Debug, Default)]
-struct Yield {
-    items: BTreeMap<String, Vec<Item>>,
-    failures: Vec<(usize, Failure)>,
-    tally: Tally,
 }
 
 impl<W: World> Transform<W> {
@@ -90,156 +77,68 @@ impl<W: World> Transform<W> {
             }
         };
 
-        let mut yielded = Yield::default();
-        for (index, record) in event.records.iter().enumerate() {
-            if let Err(error) = self.take_record(&mut yielded, &set, index, record, now).await {
-                tracing::warn!(sequence_number = record.kinesis.sequence_number, "the record has to wait: {error}");
-                batch.fail(index);
-                break;
-            }
+        // Read first, then map, then send.
+        let (reading, unread) = self.read(&event.records, now).await;
+        if let Some(record) = unread {
+            batch.fail(record);
         }
-
-        // Failures first: a record that is reported comes again, and its failure's id is the same.
-        let first_failure = yielded.failures.first().map(|(index, _)| *index);
-        let failures = std::mem::take(&mut yielded.failures).into_iter().map(|(_, failure)| failure).collect();
-        if let Err(error) = state.failures().keep(failures).await {
-            tracing::warn!("the failures could not be kept: {error}");
-            batch.fail(first_failure.unwrap_or(0));
+        let mut yielded = Yield { failures: reading.failures, ..Yield::default() };
+        let mapper = Mapper { config: &self.config, set: &set, now };
+        for arrival in &reading.arrivals {
+            mapper.map(&mut yielded, arrival);
         }
-        let items = std::mem::take(&mut yielded.items);
-        let sends = items.into_iter().map(|(destination, items)| self.send(destination, items));
-        for (destination, sent) in join_all(sends).await {
-            if let Err((first_record, reason)) = sent {
-                tracing::warn!(destination, "deliveries could not be sent to the destination's queue: {reason}");
-                batch.fail(first_record);
-            }
+        let tally = std::mem::take(&mut yielded.tally);
+        for record in self.send_all(yielded).await {
+            batch.fail(record);
         }
-        self.report(&yielded.tally).await;
+        self.report(&tally).await;
         Ok(batch.response())
     }
 
-    /// Takes one record. An error is one of infrastructure: the record has to come again.
-    async fn take_record(
-        &self,
-        yielded: &mut Yield,
-        set: &Set,
-        index: usize,
-        record: &record::Record<'_>,
-        now: Timestamp,
-    ) -> Result<(), PortError> {
-        let number = record.kinesis.sequence_number;
-        let unreadable = |place: usize, reason: String, bytes: &[u8]| Failure {
-            id: format!("backbone/{number}/{place}"),
-            stage: Stage::Transform,
-            reason,
-            source: None,
-            pipeline: None,
-            version: None,
-            destination: None,
-            key: None,
-            request: None,
-            answer: None,
-            payload: Payload::of(bytes),
-            at: now,
-        };
-        let data = match base64_simd::STANDARD.decode_to_vec(record.kinesis.data) {
-            Ok(data) => data,
-            Err(error) => {
-                let failure = unreadable(0, format!("the data is not base64: {error}"), record.kinesis.data.as_bytes());
-                yielded.failures.push((index, failure));
-                return Ok(());
-            }
-        };
-        let opened = match frame::open(Content::Events, self.config.lanes, &data) {
-            Ok(opened) => opened,
-            // A mistake in the settings, not in the record: nothing may be lost by it.
-            Err(error @ FrameError::Lanes { .. }) => {
-                return Err(PortError { operation: "open a frame", reason: error.to_string() });
-            }
-            Err(error) => {
-                yielded.failures.push((index, unreadable(0, error.to_string(), &data)));
-                return Ok(());
-            }
-        };
-        for (place, payload) in opened.items.into_iter().enumerate() {
-            let json = match frame::redeem(self.world.state().objects(), payload).await {
-                Ok(json) => json,
-                Err(error @ ClaimError::Gone { .. }) => {
-                    yielded.failures.push((index, unreadable(place, error.to_string(), &data)));
+    /// Reads records, up to the first that infrastructure or settings keep from being read: its place is the second
+    /// answer, and it has to come again.
+    async fn read(&self, records: &[Record<'_>], now: Timestamp) -> (Reading, Option<usize>) {
+        let reader = Reader { objects: self.world.state().objects(), lanes: self.config.lanes, now };
+        let mut reading = Reading::default();
+        for (index, Record { kinesis }) in records.iter().enumerate() {
+            let number = kinesis.sequence_number;
+            let data = match base64_simd::STANDARD.decode_to_vec(kinesis.data) {
+                Ok(data) => data,
+                Err(error) => {
+                    let reason = format!("the data is not base64: {error}");
+                    let failure = reader.unreadable(number, 0, reason, kinesis.data.as_bytes());
+                    reading.failures.push((index, failure));
                     continue;
                 }
-                Err(error) => return Err(PortError { operation: "s3:GetObject", reason: error.to_string() }),
             };
-            match serde_json::from_str::<ChangeEvent>(&json) {
-                Ok(event) => self.take_event(yielded, set, index, &event, &json, now),
-                Err(error) => {
-                    let reason = format!("not a change event of Freshet: {error}");
-                    yielded.failures.push((index, unreadable(place, reason, json.as_bytes())));
-                }
+            if let Err(error) = reader.read(&mut reading, index, number, &data).await {
+                tracing::warn!(sequence_number = number, "the record has to wait: {error}");
+                return (reading, Some(index));
             }
         }
-        Ok(())
+        (reading, None)
     }
 
-    fn take_event(
-        &self,
-        yielded: &mut Yield,
-        set: &Set,
-        index: usize,
-        event: &ChangeEvent,
-        json: &str,
-        now: Timestamp,
-    ) {
-        yielded.tally.add(&event.source, "events");
-        let failure = |pipeline: &str, version: u64, destination: Option<&str>, reason: String| Failure {
-            id: Delivery::id_of(pipeline, event),
-            stage: Stage::Transform,
-            reason,
-            source: Some(event.source.clone()),
-            pipeline: Some(pipeline.to_owned()),
-            version: Some(version),
-            destination: destination.map(str::to_owned),
-            key: Some(event.key.clone()),
-            request: None,
-            answer: None,
-            payload: Payload::of(json.as_bytes()),
-            at: now,
-        };
-        let scope = Scope::of(event);
-        for pipeline in set.running.iter().filter(|pipeline| pipeline.source == event.source) {
-            match evaluate(pipeline, event, &scope) {
-                Ok(Evaluation::Filtered) => yielded.tally.add(&pipeline.name, "filtered"),
-                Ok(Evaluation::Deliver(delivery)) => {
-                    let counter = if delivery.step == Step::Keep { "left" } else { "matched" };
-                    yielded.tally.add(&pipeline.name, counter);
-                    self.put(yielded, index, pipeline, &delivery);
-                }
-                Err(error) => {
-                    yielded.tally.add(&pipeline.name, "failed");
-                    let destination = Some(pipeline.destination.as_str());
-                    let failure = failure(&pipeline.name, pipeline.version, destination, error.to_string());
-                    yielded.failures.push((index, failure));
-                }
+    /// Keeps failures and sends deliveries; answers the places of records that have to come again.
+    async fn send_all(&self, mut yielded: Yield) -> Vec<usize> {
+        let mut again = Vec::new();
+        // Failures first: a record that is reported comes again, and its failure's id is the same. In the order of
+        // their records, whether they could not be read or not be mapped.
+        yielded.failures.sort_by_key(|(record, _)| *record);
+        let first_failure = yielded.failures.first().map(|(record, _)| *record);
+        let failures = yielded.failures.into_iter().map(|(_, failure)| failure).collect();
+        if let Err(error) = self.world.state().failures().keep(failures).await {
+            tracing::warn!("the failures could not be kept: {error}");
+            again.push(first_failure.unwrap_or(0));
+        }
+        let sends = yielded.items.into_iter().map(|(destination, items)| self.send(destination, items));
+        for (destination, sent) in join_all(sends).await {
+            if let Err((first_record, reason)) = sent {
+                tracing::warn!(destination, "deliveries could not be sent to the destination's queue: {reason}");
+                again.push(first_record);
             }
         }
-        // A pipeline that cannot run must not lose what it would have sent.
-        let concerns = |source: &Option<String>| source.as_ref().is_none_or(|source| *source == event.source);
-        for broken in set.broken.iter().filter(|broken| concerns(&broken.source)) {
-            yielded.tally.add(&broken.name, "failed");
-            let reason = format!("the pipeline cannot run: {}; mend it, then redrive", broken.reason);
-            yielded.failures.push((index, failure(&broken.name, broken.version, None, reason)));
-        }
-    }
-
-    fn put(&self, yielded: &mut Yield, record: usize, pipeline: &Pipeline, delivery: &Delivery) {
-        // Every destination that a pipeline was checked against has a queue.
-        let Some(queue) = self.config.destinations.get(&pipeline.destination) else { return };
-        yielded.items.entry(pipeline.destination.clone()).or_default().push(Item {
-            lane: queue.lanes.lane_of(&delivery.source, &delivery.key),
-            id: delivery.id.clone(),
-            json: serde_json::to_string(delivery).unwrap_or_default(),
-            record,
-        });
+        again
     }
 
     /// Sends a destination's deliveries; an error names the first record that has to come again.
@@ -268,15 +167,6 @@ impl<W: World> Transform<W> {
         }
         self.world.state().report("transform", tally, &metrics).await;
     }
-}
-
-/// Evaluates a pipeline; a panic in it is this event's failure and nobody else's.
-fn evaluate(pipeline: &Pipeline, event: &ChangeEvent, scope: &Scope) -> Result<Evaluation, ExpressionError> {
-    catch_unwind(AssertUnwindSafe(|| pipeline.evaluate(event, scope))).unwrap_or_else(|_| {
-        Err(ExpressionError {
-            message: "mapping this event crashed, which is a defect of Freshet; please report it".to_owned(),
-        })
-    })
 }
 
 impl<W: World> Handle for Transform<W> {

@@ -1,0 +1,122 @@
+//! Change events through the pipelines: deliveries, by destination, and failures.
+
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use shared::{
+    delivery::{Delivery, Step},
+    event::ChangeEvent,
+    expression::{ExpressionError, Scope},
+    failure::{Failure, Payload, Stage},
+    frame::Item,
+    pipeline::{Evaluation, Pipeline},
+    tally::Tally,
+    time::Timestamp,
+};
+
+use crate::{
+    config::Config,
+    read::Arrival,
+    running::{Broken, Set},
+};
+
+/// What a batch has come to, before anything is written.
+#[derive(Debug, Default)]
+pub struct Yield {
+    /// The deliveries by destination, in order.
+    pub items: BTreeMap<String, Vec<Item>>,
+    /// The failures, with the place of the record of each.
+    pub failures: Vec<(usize, Failure)>,
+    /// What was counted.
+    pub tally: Tally,
+}
+
+/// Maps events by the pipelines that run.
+#[derive(Debug)]
+pub struct Mapper<'a> {
+    /// The settings, for the destinations' lanes.
+    pub config: &'a Config,
+    /// The pipelines.
+    pub set: &'a Set,
+    /// When failures are said to have happened.
+    pub now: Timestamp,
+}
+
+impl Mapper<'_> {
+    /// Takes an event through all pipelines of its source.
+    pub fn map(&self, yielded: &mut Yield, arrival: &Arrival) {
+        let event = &arrival.event;
+        yielded.tally.add(&event.source, "events");
+        let scope = Scope::of(event);
+        for pipeline in self.set.running.iter().filter(|pipeline| pipeline.source == event.source) {
+            match evaluate(pipeline, event, &scope) {
+                Ok(Evaluation::Filtered) => yielded.tally.add(&pipeline.name, "filtered"),
+                Ok(Evaluation::Deliver(delivery)) => {
+                    let counter = if delivery.step == Step::Keep { "left" } else { "matched" };
+                    yielded.tally.add(&pipeline.name, counter);
+                    self.put(yielded, arrival.record, pipeline, &delivery);
+                }
+                Err(error) => {
+                    yielded.tally.add(&pipeline.name, "failed");
+                    let destination = Some(pipeline.destination.as_str());
+                    let failure = self.failure(arrival, &pipeline.name, pipeline.version, destination, error.message);
+                    yielded.failures.push((arrival.record, failure));
+                }
+            }
+        }
+        // A pipeline that cannot run must not lose what it would have sent.
+        let concerns = |broken: &&Broken| broken.source.as_ref().is_none_or(|source| *source == event.source);
+        for broken in self.set.broken.iter().filter(concerns) {
+            yielded.tally.add(&broken.name, "failed");
+            let reason = format!("the pipeline cannot run: {}; mend it, then redrive", broken.reason);
+            let failure = self.failure(arrival, &broken.name, broken.version, None, reason);
+            yielded.failures.push((arrival.record, failure));
+        }
+    }
+
+    fn put(&self, yielded: &mut Yield, record: usize, pipeline: &Pipeline, delivery: &Delivery) {
+        // Every destination that a pipeline was checked against has a queue.
+        let Some(queue) = self.config.destinations.get(&pipeline.destination) else { return };
+        yielded.items.entry(pipeline.destination.clone()).or_default().push(Item {
+            lane: queue.lanes.lane_of(&delivery.source, &delivery.key),
+            id: delivery.id.clone(),
+            json: serde_json::to_string(delivery).unwrap_or_default(),
+            record,
+        });
+    }
+
+    fn failure(
+        &self,
+        arrival: &Arrival,
+        pipeline: &str,
+        version: u64,
+        destination: Option<&str>,
+        reason: String,
+    ) -> Failure {
+        Failure {
+            id: Delivery::id_of(pipeline, &arrival.event),
+            stage: Stage::Transform,
+            reason,
+            source: Some(arrival.event.source.clone()),
+            pipeline: Some(pipeline.to_owned()),
+            version: Some(version),
+            destination: destination.map(str::to_owned),
+            key: Some(arrival.event.key.clone()),
+            request: None,
+            answer: None,
+            payload: Payload::of(arrival.json.as_bytes()),
+            at: self.now,
+        }
+    }
+}
+
+/// Evaluates a pipeline; a panic in it is this event's failure and nobody else's.
+fn evaluate(pipeline: &Pipeline, event: &ChangeEvent, scope: &Scope) -> Result<Evaluation, ExpressionError> {
+    catch_unwind(AssertUnwindSafe(|| pipeline.evaluate(event, scope))).unwrap_or_else(|_| {
+        Err(ExpressionError {
+            message: "mapping this event crashed, which is a defect of Freshet; please report it".to_owned(),
+        })
+    })
+}
