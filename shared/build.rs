@@ -1,4 +1,5 @@
-//! Lists the connectors' files, so that adding one is adding its file.
+//! Lists the connectors' files, so that adding one is adding its file. A file's tests stand apart from the rest: a
+//! function starts cold, and parses no test.
 
 use std::{env, error::Error, fmt::Write as _, fs, path::Path};
 
@@ -14,13 +15,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     files.retain(|file| file.extension().is_some_and(|extension| extension == "toml"));
     files.sort();
 
-    let mut code = format!("static EMBEDDED: [Embedded; {}] = [\n", files.len());
+    let mut connectors = format!("static EMBEDDED: [Embedded; {}] = [\n", files.len());
+    let mut tests = format!("static TESTS: [Tests; {}] = [\n", files.len());
     for file in files {
         let slug = file.file_stem().ok_or("a file without a name")?.to_string_lossy().into_owned();
-        let path = file.to_str().ok_or("the path of this checkout is not UTF-8")?;
-        writeln!(code, "Embedded {{ slug: {slug:?}, text: include_str!({path:?}), parsed: OnceLock::new() }},")?;
+        let text = fs::read_to_string(&file)?;
+        let end = text.find("\n[[tests]]").map_or(text.len(), |at| at + 1);
+        let (connector, after) = text.split_at(end);
+        // Empty lines in the place of what stands before, so that a message has the line of the file.
+        let after = "\n".repeat(connector.matches('\n').count()) + after;
+        writeln!(connectors, "Embedded {{ slug: {slug:?}, text: {connector:?}, parsed: OnceLock::new() }},")?;
+        writeln!(tests, "Tests {{ slug: {slug:?}, text: {after:?}, parsed: OnceLock::new() }},")?;
     }
-    code.push_str("];\n");
-    fs::write(Path::new(&out).join("connectors.rs"), code)?;
+    fs::write(Path::new(&out).join("connectors.rs"), connectors + "];\n" + &tests + "];\n")?;
     Ok(())
 }

@@ -28,12 +28,19 @@ fn main() -> ExitCode {
     let mut trials = Vec::new();
     for connector in &connectors {
         let slug = connector.slug();
-        trials.extend(connector.tests.iter().map(|case| {
+        let tests = match connector.tests() {
+            Ok(tests) => tests,
+            Err(error) => {
+                eprintln!("{error}");
+                return ExitCode::FAILURE;
+            }
+        };
+        trials.extend(tests.iter().map(|case| {
             let connector = *connector;
             Trial::test(format!("{slug}: {}", case.name), move || run(connector, case).map_err(Failed::from))
         }));
         let connector = *connector;
-        trials.push(Trial::test(format!("{slug} has a test of every request"), move || covered(connector)));
+        trials.push(Trial::test(format!("{slug} has a test of every request"), move || covered(connector, tests)));
     }
     println!("{} connectors, {} tests in their files", connectors.len(), trials.len() - connectors.len());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
@@ -228,11 +235,10 @@ fn compare(got: &CaseOutcome, expected: &CaseOutcome) -> Result<(), String> {
 }
 
 /// Every step of every action that makes a request has a test of the exact request, and at least four tests in all.
-fn covered(connector: &Connector) -> Result<(), Failed> {
+fn covered(connector: &Connector, tests: &[Case]) -> Result<(), Failed> {
     let asked = |case: &&Case| case.job.is_some() && case.polls.iter().all(|poll| poll.request.is_some());
-    let polled: BTreeSet<_> = connector.tests.iter().filter(asked).map(|case| case.action.as_str()).collect();
-    let tested: BTreeSet<_> = connector
-        .tests
+    let polled: BTreeSet<_> = tests.iter().filter(asked).map(|case| case.action.as_str()).collect();
+    let tested: BTreeSet<_> = tests
         .iter()
         .filter(|case| case.request.is_some())
         .map(|case| (case.action.as_str(), format!("{:?}", case.step)))
@@ -247,5 +253,5 @@ fn covered(connector: &Connector) -> Result<(), Failed> {
             }
         }
     }
-    if connector.tests.len() < 4 { Err("a connector has at least four tests".into()) } else { Ok(()) }
+    if tests.len() < 4 { Err("a connector has at least four tests".into()) } else { Ok(()) }
 }

@@ -6,7 +6,6 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    case::Case,
     check::CheckRequest,
     codec::Codec,
     format::Format,
@@ -47,9 +46,6 @@ pub struct Connector {
     pub statuses: Statuses,
     /// What can be done.
     pub actions: Vec<Action>,
-    /// The file's own tests.
-    #[serde(default)]
-    pub tests: Vec<Case>,
 }
 
 /// Something that the vendor does, and where it is written.

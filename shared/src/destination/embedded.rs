@@ -3,7 +3,13 @@
 
 use std::sync::OnceLock;
 
-use super::{descriptor::Connector, load::DescriptorError};
+use serde::Deserialize;
+
+use super::{
+    case::Case,
+    descriptor::Connector,
+    load::{self, DescriptorError},
+};
 use crate::nearest::did_you_mean;
 
 /// One file. It is parsed when it is first asked for: a function needs one connector, and starts cold.
@@ -13,13 +19,35 @@ struct Embedded {
     parsed: OnceLock<Result<Connector, DescriptorError>>,
 }
 
-// `static EMBEDDED: [Embedded; …]`, sorted by slug.
+/// The tests in one file; the tools ask for them, the functions never.
+struct Tests {
+    slug: &'static str,
+    text: &'static str,
+    parsed: OnceLock<Result<Vec<Case>, DescriptorError>>,
+}
+
+// `static EMBEDDED: [Embedded; …]` and `static TESTS: [Tests; …]`, sorted by slug.
 include!(concat!(env!("OUT_DIR"), "/connectors.rs"));
 
 impl Embedded {
     fn connector(&'static self) -> Result<&'static Connector, ConnectorError> {
         let parsed = self.parsed.get_or_init(|| Connector::parse(&format!("{}.toml", self.slug), self.text));
         parsed.as_ref().map_err(|error| ConnectorError::Broken(error.clone()))
+    }
+}
+
+impl Connector {
+    /// The tests at the end of the connector's own file; none for one that is not built in.
+    pub fn tests(&self) -> Result<&'static [Case], DescriptorError> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Rest {
+            #[serde(default)]
+            tests: Vec<Case>,
+        }
+        let Some(tests) = TESTS.iter().find(|tests| tests.slug == self.slug()) else { return Ok(&[]) };
+        let read = || load::read(&format!("{}.toml", tests.slug), tests.text).map(|Rest { tests }| tests);
+        tests.parsed.get_or_init(read).as_deref().map_err(Clone::clone)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, ops::Range};
 
+use serde::de::DeserializeOwned;
 use toml::Spanned;
 
 use super::{
@@ -38,23 +39,34 @@ impl Mistake {
     fn new(at: Range<usize>, reason: impl Into<String>, mend: impl Into<String>) -> Self {
         Self { at, reason: reason.into(), mend: mend.into() }
     }
+
+    fn in_file(self, file: &str, text: &str) -> DescriptorError {
+        let before = text.get(..self.at.start.min(text.len())).unwrap_or_default();
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        DescriptorError {
+            file: file.to_owned(),
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+            reason: self.reason,
+            mend: self.mend,
+        }
+    }
 }
 
 impl Connector {
-    /// Reads a connector's file.
+    /// Reads a connector's file, all but its tests.
     pub fn parse(file: &str, text: &str) -> Result<Self, DescriptorError> {
-        toml::from_str(text).map_err(|error| of_toml(&error)).and_then(checked(file)).map_err(|mistake| {
-            let before = text.get(..mistake.at.start.min(text.len())).unwrap_or_default();
-            let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-            DescriptorError {
-                file: file.to_owned(),
-                line: before.matches('\n').count() + 1,
-                column: before[line_start..].chars().count() + 1,
-                reason: mistake.reason,
-                mend: mistake.mend,
-            }
-        })
+        parse(text).and_then(checked(file)).map_err(|mistake| mistake.in_file(file, text))
     }
+}
+
+/// Reads a part of a connector's file that needs no checks of its own.
+pub(super) fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, DescriptorError> {
+    parse(text).map_err(|mistake| mistake.in_file(file, text))
+}
+
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Mistake> {
+    toml::from_str(text).map_err(|error| of_toml(&error))
 }
 
 /// A mistake that parsing found. Messages of this crate's own types have the mend on their second line.

@@ -142,6 +142,7 @@ pub fn path_of<'w>(whole: &'w str, url: &Text, settings: &Settings) -> &'w str {
 
 /// Every request of a connector.
 pub fn endpoints(connector: &'static Connector, settings: &Settings) -> anyhow::Result<Vec<Endpoint>> {
+    let tests = connector.tests()?;
     requests(connector)
         .map(|(action, step, request)| {
             let url = request.url.get_ref();
@@ -153,7 +154,7 @@ pub fn endpoints(connector: &'static Connector, settings: &Settings) -> anyhow::
                 action,
                 step,
                 request,
-                examples: Examples::of(connector, action, step),
+                examples: Examples::of(tests, action, step),
                 shape: Shape::parse(&shape).with_context(|| format!("{shape:?} is no shape of a body"))?,
                 count: count.parse().with_context(|| format!("{count:?} is no count of items"))?,
                 match_field,

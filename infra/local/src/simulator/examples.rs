@@ -5,7 +5,7 @@
 
 use shared::{
     delivery::Step,
-    destination::{Action, Case, CaseResponse, Connector, JobReading, Kind, Reading},
+    destination::{Action, Case, CaseResponse, JobReading, Kind, Reading},
     value::Value,
 };
 
@@ -61,10 +61,10 @@ pub struct Examples {
 
 impl Examples {
     /// Those of one action's step.
-    pub fn of(connector: &Connector, action: &Action, step: Step) -> Self {
+    pub fn of(tests: &[Case], action: &Action, step: Step) -> Self {
         let own = |case: &Case| case.action == action.name() && case.step == step;
         let first = |wanted: &dyn Fn(&Case, u16) -> bool| {
-            let found = connector.tests.iter().find_map(|case| {
+            let found = tests.iter().find_map(|case| {
                 let response = case.response.as_ref()?;
                 wanted(case, response.status).then_some(response)
             });
@@ -79,7 +79,7 @@ impl Examples {
         };
         let poll = |wanted: &dyn Fn(&Value, &JobReading) -> bool| {
             let Reading::Job(job) = &action.request.answer else { return Example::bare(200) };
-            let polls = connector.tests.iter().filter(|case| own(case)).flat_map(|case| &case.polls);
+            let polls = tests.iter().filter(|case| own(case)).flat_map(|case| &case.polls);
             let mut answers = polls.map(|poll| Example::of(&poll.response));
             answers.find(|example| wanted(&example.body, job)).unwrap_or(Example::bare(200))
         };

@@ -570,7 +570,7 @@ async fn klaviyo_imports_profiles_in_a_job_and_lists_its_errors() {
 async fn every_connector_has_a_vendor_here() {
     let mut requests = 0;
     for connector in connectors().unwrap() {
-        let taken = connector.tests.iter().filter(|case| case.request.is_some());
+        let taken = connector.tests().unwrap().iter().filter(|case| case.request.is_some());
         for case in taken {
             let case_settings =
                 case.settings.iter().map(|(name, Scalar(text))| (name.clone(), Value::from(text.as_str())));
