@@ -25,6 +25,7 @@ pub mod nearest;
 pub mod pipeline;
 pub mod ports;
 pub mod position;
+pub mod preview;
 pub mod state;
 pub mod tally;
 pub mod telemetry;

@@ -25,6 +25,11 @@ pub struct PositionError {
 }
 
 impl Position {
+    /// The lowest.
+    pub fn lowest() -> Self {
+        Self { digits: "0".to_owned(), index: 0 }
+    }
+
     /// Parses a position's text; a sequence number as AWS writes it is one.
     pub fn parse(text: &str) -> Result<Self, PositionError> {
         let error = || PositionError { text: text.chars().take(120).collect() };
