@@ -1,5 +1,7 @@
 //! The change event: the one shape that everything behind capture knows.
 
+mod written;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{key::Key, position::Position, time::Timestamp, value::Value};
