@@ -111,6 +111,59 @@ pub trait Secrets: Sync {
     fn replace(&self, arn: &str, secret: &str) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
+/// What the backbone still holds, read again beside its ordinary reader: shard by shard, page by page. Five pages a
+/// second of a shard are all that its readers have together ("`GetRecords`", Kinesis API reference).
+pub trait Backlog: Sync {
+    /// The shards from which something can be read, closed ones among them.
+    fn shards(&self) -> impl Future<Output = Result<Vec<Shard>, PortError>> + Send;
+
+    /// Where to begin to read a shard.
+    fn iterator(&self, shard: &str, since: &Since) -> impl Future<Output = Result<String, PortError>> + Send;
+
+    /// Reads on; `None` where too much was read in this second.
+    fn page(&self, iterator: &str) -> impl Future<Output = Result<Option<BacklogPage>, PortError>> + Send;
+}
+
+/// A shard of the backbone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// Its id.
+    pub id: String,
+    /// The shards that it has come out of. What they hold is older for every key.
+    pub parents: Vec<String>,
+}
+
+/// From where on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// From what arrived at this time or after it.
+    Arrived(Timestamp),
+    /// From behind the record of this sequence number.
+    After(String),
+}
+
+/// What one reading brought.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BacklogPage {
+    /// The records, in order.
+    pub records: Vec<BacklogRecord>,
+    /// Where to read on; `None` where a closed shard has been read to its end.
+    pub next: Option<String>,
+    /// Nothing newer stands in the shard now.
+    pub at_tip: bool,
+}
+
+/// A record of the backbone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BacklogRecord {
+    /// Its sequence number.
+    pub number: String,
+    /// When it arrived, by Kinesis' clock.
+    pub arrived_at: Timestamp,
+    /// A frame.
+    pub data: Vec<u8>,
+}
+
 /// Where pipelines are kept.
 pub trait Pipelines: Sync {
     /// A number that grows with every change to any pipeline; cheap to read.

@@ -4,6 +4,7 @@
 //! cold start. Clients are built when first used.
 
 mod activity;
+mod backlog;
 mod failures;
 mod gates;
 mod lanes;

@@ -11,8 +11,8 @@ use crate::frame::{Channel, Outgoing};
 /// A Kinesis stream that takes frames; the partition key is the lane.
 #[derive(Clone, Debug)]
 pub struct Backbone {
-    client: Client,
-    stream: String,
+    pub(super) client: Client,
+    pub(super) stream: String,
 }
 
 impl Backbone {
