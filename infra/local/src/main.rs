@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use freshet::commands::{self, demo, destinations, failures, invoke, pipelines, status};
+use freshet::commands::{self, demo, destinations, failures, invoke, pipelines, plan, preview, status};
 use shared::config::ProcessEnvironment;
 
 /// Fresh data, straight from the source.
@@ -24,6 +24,10 @@ enum Command {
     Destinations(destinations::Arguments),
     /// Push, pull, compare and list the pipelines of a deployed stack
     Pipelines(pipelines::Arguments),
+    /// Show what a pipeline would do with real events, without sending anything
+    Preview(preview::Arguments),
+    /// Tell what switching a pipeline on would mean: deliveries, requests, quota, backfill, dollars
+    Plan(plan::Arguments),
     /// Show how fresh the data of a deployed stack is, what waits and what failed
     Status(status::Arguments),
     /// List, show, redrive and discard the failures of a deployed stack
@@ -46,6 +50,8 @@ fn main() -> ExitCode {
             Command::Invoke(arguments) => invoke::command(arguments).await,
             Command::Destinations(arguments) => destinations::command(&arguments, &ProcessEnvironment).await,
             Command::Pipelines(arguments) => pipelines::command(arguments, &ProcessEnvironment).await,
+            Command::Preview(arguments) => preview::command(arguments, &ProcessEnvironment).await,
+            Command::Plan(arguments) => plan::command(arguments, &ProcessEnvironment).await,
             Command::Status(arguments) => status::command(arguments, &ProcessEnvironment).await,
             Command::Failures(arguments) => failures::command(arguments, &ProcessEnvironment).await,
         }

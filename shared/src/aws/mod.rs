@@ -13,6 +13,7 @@ mod ledger;
 mod objects;
 mod pipelines;
 mod queue;
+mod rows;
 mod secrets;
 mod state;
 mod stream;
@@ -37,6 +38,7 @@ pub use self::{
     objects::ObjectStore,
     pipelines::{Change, Others, PipelinesTable, PublishError, Published},
     queue::{Depth, FifoQueue},
+    rows::row_count,
     secrets::SecretStore,
     state::LiveState,
     stream::Backbone,

@@ -1,7 +1,6 @@
 //! `freshet failures`: what did not arrive, and what a person does about it.
 
 mod list;
-mod pretty;
 pub mod redrive;
 mod show;
 

@@ -4,8 +4,13 @@ pub mod demo;
 pub mod destinations;
 pub mod failures;
 pub mod invoke;
+mod latest;
 pub mod pipelines;
+pub mod plan;
+mod pretty;
+pub mod preview;
 pub mod status;
+mod subject;
 mod table;
 
 use std::path::{Path, PathBuf};

@@ -2,8 +2,12 @@
 
 use anyhow::bail;
 use shared::{
-    aws::{ActivityTable, Aws, Backbone, FailuresTable, FifoQueue, ObjectStore, PipelinesTable, SecretStore},
+    aws::{
+        ActivityTable, Aws, Backbone, FailuresTable, FifoQueue, LedgerTable, ObjectStore, PipelinesTable, SecretStore,
+        row_count,
+    },
     config::Environment,
+    ports::PortError,
 };
 
 use super::{Deployed, DeployedDestination, DeployedEnvironment};
@@ -41,6 +45,11 @@ impl<'a> Connection<'a> {
         PipelinesTable::new(self.aws.dynamodb(), &self.deployed.pipelines_table)
     }
 
+    /// The ledger.
+    pub fn ledger(&self) -> LedgerTable {
+        LedgerTable::new(self.aws.dynamodb(), &self.deployed.ledger_table)
+    }
+
     /// The table of failures.
     pub fn failures(&self) -> FailuresTable {
         let Deployed { failures_table, bucket, .. } = &self.deployed;
@@ -50,6 +59,11 @@ impl<'a> Connection<'a> {
     /// The table of activity.
     pub fn activity(&self) -> ActivityTable {
         ActivityTable::new(self.aws.dynamodb(), &self.deployed.activity_table)
+    }
+
+    /// How many rows a table has, as far as DynamoDB tells.
+    pub async fn rows_of(&self, table: &str) -> Result<Option<u64>, PortError> {
+        row_count(self.aws.dynamodb(), table).await
     }
 
     /// The destinations' secrets.

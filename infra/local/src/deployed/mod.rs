@@ -143,10 +143,19 @@ const MEND: &str = "write it in the folder of the stack's Terraform with `terraf
                     `freshet demo` says where";
 
 impl Chosen {
+    fn file(&self, environment: &dyn Environment) -> Option<PathBuf> {
+        let named = || environment.get("FRESHET_OUTPUTS").filter(|file| !file.is_empty()).map(PathBuf::from);
+        self.outputs.clone().or_else(named)
+    }
+
+    /// Whether a stack is named at all, for commands that can do without.
+    pub fn is_named(&self, environment: &dyn Environment) -> bool {
+        self.file(environment).is_some()
+    }
+
     /// Reads the outputs.
     pub fn read(&self, environment: &dyn Environment) -> anyhow::Result<Deployed> {
-        let named = environment.get("FRESHET_OUTPUTS").filter(|file| !file.is_empty()).map(PathBuf::from);
-        let Some(file) = self.outputs.clone().or(named) else {
+        let Some(file) = self.file(environment) else {
             bail!("which stack is meant? Its outputs tell: {MEND}");
         };
         let mut text = String::new();

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anyhow::bail;
 use shared::failure::{Kept, Payload};
 
-use super::{UNKNOWN, pretty::pretty};
+use super::{super::pretty::pretty, UNKNOWN};
 use crate::deployed::Connection;
 
 /// Everything about a failure, and what failed.

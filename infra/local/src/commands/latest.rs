@@ -1,0 +1,88 @@
+//! The last events of a source, out of the backbone.
+
+use std::time::Duration;
+
+use shared::{
+    event::ChangeEvent,
+    frame::{self, ClaimError, Content},
+    lane::Lanes,
+    ports::{Backlog, BacklogRecord, Objects, PortError, Since},
+    time::Timestamp,
+};
+
+/// How far back is looked first; then four times as far, and so on.
+const FIRST_LOOK: Duration = Duration::from_mins(1);
+
+/// How far back is looked at most: as long as a backbone keeps changes at most ("Changing the data retention period",
+/// Kinesis guide).
+const LONGEST_LOOK: Duration = Duration::from_hours(365 * 24);
+
+/// How many pages of a shard are read in one look.
+const MOST_PAGES: usize = 100;
+
+/// Between two pages of a shard: five a second are for all of its readers.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// The last events of a source that the backbone holds, in the order of their arrival; fewer than `count` where there are
+/// no more.
+pub async fn latest(
+    backbone: &impl Backlog,
+    objects: &impl Objects,
+    lanes: Lanes,
+    source: &str,
+    count: usize,
+    now: Timestamp,
+) -> Result<Vec<ChangeEvent>, PortError> {
+    let mut look = FIRST_LOOK;
+    loop {
+        let mut records = Vec::new();
+        for shard in backbone.shards().await? {
+            records.extend(read(backbone, &shard.id, now - look).await?);
+        }
+        records.sort_by(|a, b| (a.arrived_at, &a.number).cmp(&(b.arrived_at, &b.number)));
+        let mut events = Vec::new();
+        for record in &records {
+            events.extend(
+                events_of(objects, lanes, &record.data).await?.into_iter().filter(|event| event.source == source),
+            );
+        }
+        if events.len() >= count || look >= LONGEST_LOOK {
+            return Ok(events.split_off(events.len().saturating_sub(count)));
+        }
+        look *= 4;
+    }
+}
+
+async fn read(backbone: &impl Backlog, shard: &str, from: Timestamp) -> Result<Vec<BacklogRecord>, PortError> {
+    let mut records = Vec::new();
+    let mut next = Some(backbone.iterator(shard, &Since::Arrived(from)).await?);
+    for _ in 0..MOST_PAGES {
+        let Some(iterator) = next.take() else { break };
+        match backbone.page(&iterator).await? {
+            Some(page) => {
+                records.extend(page.records);
+                if page.at_tip {
+                    break;
+                }
+                next = page.next;
+            }
+            None => next = Some(iterator),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(records)
+}
+
+/// The events of a frame. What is no frame or no event is a failure elsewhere, and nothing to show.
+async fn events_of(objects: &impl Objects, lanes: Lanes, data: &[u8]) -> Result<Vec<ChangeEvent>, PortError> {
+    let Ok(opened) = frame::open(Content::Events, lanes, data) else { return Ok(Vec::new()) };
+    let mut events = Vec::new();
+    for payload in opened.items {
+        match frame::redeem(objects, payload).await {
+            Ok(json) => events.extend(serde_json::from_str::<ChangeEvent>(&json)),
+            Err(ClaimError::Gone { .. }) => {}
+            Err(error) => return Err(PortError { operation: "s3:GetObject", reason: error.to_string() }),
+        }
+    }
+    Ok(events)
+}
