@@ -49,5 +49,7 @@ locals {
     OVERSIZE_BUCKET = module.state.bucket.name
     CHANGES_STREAM  = module.backbone.name
     CHANGES_LANES   = tostring(var.backbone.lanes)
+    # So long after a pause it can be resumed without a loss.
+    CHANGES_RETENTION_HOURS = tostring(var.backbone.retention_hours)
   }
 }

@@ -10,6 +10,8 @@ output "freshet" {
     bucket          = module.state.bucket.name
     changes_stream  = module.backbone.name
     changes_lanes   = var.backbone.lanes
+    # How long a paused pipeline can be resumed without a loss.
+    changes_retention_hours = var.backbone.retention_hours
     sources = {
       for name, source in var.sources : name => source.dynamodb_stream_arn != null ? {
         kind = "dynamodb", resource = regex(":table/([^/]+)", source.dynamodb_stream_arn)[0], key = [], epoch = source.epoch

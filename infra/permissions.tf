@@ -18,8 +18,16 @@ locals {
       sid       = "AgreeOnLanes"
       actions   = ["dynamodb:UpdateItem"]
       resources = [module.state.tables.pipelines.arn]
-      # Of the table of pipelines no function writes anything else. Captures ask for the backbone, transform for the queues.
+      # Captures ask for the backbone, transform for the queues.
       condition = { test = "ForAllValues:StringEquals", key = "dynamodb:LeadingKeys", values = ["lanes"] }
+    }
+    follow_pauses = {
+      sid       = "FollowPauses"
+      actions   = ["dynamodb:UpdateItem"]
+      resources = [module.state.tables.pipelines.arn]
+      # deliver notes from where a paused pipeline is to be replayed, and transform how far it has been; no function
+      # writes a version of a pipeline, or its history.
+      condition = { test = "ForAllValues:StringEquals", key = "dynamodb:LeadingKeys", values = ["live", "revision"] }
     }
     keep_ledger = {
       sid       = "KeepTheLedger"
@@ -69,7 +77,7 @@ locals {
   capture_may = [local.may.publish, local.may.agree_on_lanes, local.may.keep_failures, local.may.store_failures, local.may.check_in]
 
   transform_may = [
-    local.may.read_pipelines, local.may.agree_on_lanes, local.may.keep_failures, local.may.store_failures,
+    local.may.read_pipelines, local.may.agree_on_lanes, local.may.follow_pauses, local.may.keep_failures, local.may.store_failures,
     local.may.check_in, local.may.redeem, local.may.see_what_is_gone,
     # Not among the above, of which deliver takes too: the queues are made with it.
     {
@@ -83,6 +91,6 @@ locals {
   collect_may = [local.may.keep_failures, local.may.store_failures, local.may.redeem, local.may.read_given_up, local.may.see_what_is_gone]
 
   deliver_may = [
-    local.may.keep_ledger, local.may.keep_failures, local.may.store_failures, local.may.redeem, local.may.see_what_is_gone,
+    local.may.keep_ledger, local.may.read_pipelines, local.may.follow_pauses, local.may.keep_failures, local.may.store_failures, local.may.redeem, local.may.see_what_is_gone,
   ]
 }

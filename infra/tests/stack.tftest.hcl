@@ -188,13 +188,14 @@ run "joined" {
 
   assert {
     condition = local.environment == {
-      ACTIVITY_TABLE  = "store-freshet-activity"
-      CHANGES_LANES   = "16"
-      CHANGES_STREAM  = "store-freshet-changes"
-      FAILURES_TABLE  = "store-freshet-failures"
-      LEDGER_TABLE    = "store-freshet-ledger"
-      OVERSIZE_BUCKET = "store-freshet-123456789012-eu-central-1"
-      PIPELINES_TABLE = "store-freshet-pipelines"
+      ACTIVITY_TABLE          = "store-freshet-activity"
+      CHANGES_LANES           = "16"
+      CHANGES_RETENTION_HOURS = "24"
+      CHANGES_STREAM          = "store-freshet-changes"
+      FAILURES_TABLE          = "store-freshet-failures"
+      LEDGER_TABLE            = "store-freshet-ledger"
+      OVERSIZE_BUCKET         = "store-freshet-123456789012-eu-central-1"
+      PIPELINES_TABLE         = "store-freshet-pipelines"
     }
     error_message = "Every function knows the stack's parts by the names that the local stack gives them."
   }
@@ -254,6 +255,8 @@ run "told" {
       bucket          = "store-freshet-123456789012-eu-central-1"
       changes_stream  = "store-freshet-changes"
       changes_lanes   = 16
+
+      changes_retention_hours = 24
       sources = {
         customers  = { kind = "dynamodb", resource = "store-customers", key = [], epoch = null }
         orders     = { kind = "dynamodb", resource = "store-orders", key = [], epoch = 7 }
@@ -342,6 +345,7 @@ run "permitted" {
         FindTheBucket            = ["s3:ListBucket"]
         ReadPipelines            = ["dynamodb:GetItem", "dynamodb:Query"]
         AgreeOnLanes             = ["dynamodb:UpdateItem"]
+        FollowPauses             = ["dynamodb:UpdateItem"]
         KeepFailuresAndCount     = ["dynamodb:UpdateItem"]
         StoreLargeFailures       = ["s3:PutObject"]
         CheckInOversize          = ["s3:PutObject"]
@@ -363,6 +367,8 @@ run "permitted" {
         WriteOwnLog          = ["logs:CreateLogStream", "logs:PutLogEvents"]
         ReceiveMessages      = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
         KeepTheLedger        = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+        ReadPipelines        = ["dynamodb:GetItem", "dynamodb:Query"]
+        FollowPauses         = ["dynamodb:UpdateItem"]
         KeepFailuresAndCount = ["dynamodb:UpdateItem"]
         StoreLargeFailures   = ["s3:PutObject"]
         RedeemOversize       = ["s3:GetObject"]
@@ -374,6 +380,8 @@ run "permitted" {
         WriteOwnLog          = ["logs:CreateLogStream", "logs:PutLogEvents"]
         ReceiveMessages      = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
         KeepTheLedger        = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+        ReadPipelines        = ["dynamodb:GetItem", "dynamodb:Query"]
+        FollowPauses         = ["dynamodb:UpdateItem"]
         KeepFailuresAndCount = ["dynamodb:UpdateItem"]
         StoreLargeFailures   = ["s3:PutObject"]
         RedeemOversize       = ["s3:GetObject"]
@@ -403,7 +411,20 @@ run "permitted" {
         if statement.Sid == "AgreeOnLanes"
       ]
     ]))
-    error_message = "Of the table of pipelines a function writes counts of lanes, and no pipeline."
+    error_message = "To agree on lanes a function writes counts of lanes, and no pipeline."
+  }
+
+  assert {
+    condition = sort([
+      for name, function in output.functions : name
+      if contains([for statement in function.policy : statement.Sid], "FollowPauses")
+      ]) == sort(["deliver-crm", "deliver-hook", "transform"]) && alltrue(flatten([
+        for function in output.functions : [
+          for statement in function.policy : jsonencode(statement.Condition) == jsonencode({ "ForAllValues:StringEquals" = { "dynamodb:LeadingKeys" = ["live", "revision"] } })
+          if statement.Sid == "FollowPauses"
+        ]
+    ]))
+    error_message = "transform and deliver write how a pipeline stands, and no version of it."
   }
 
   assert {

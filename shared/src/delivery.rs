@@ -33,6 +33,10 @@ pub struct Delivery {
     pub position: Position,
     /// When the change happened.
     pub occurred_at: Timestamp,
+    /// When the event arrived on the backbone, by which the version was chosen and from which a pause is replayed. What
+    /// was queued by a release that did not tell has arrived long ago.
+    #[serde(default)]
+    pub arrived_at: Timestamp,
     /// The destination's action, by its name in the connector's file.
     pub action: String,
     /// What to do with the row at the destination.
@@ -190,6 +194,7 @@ mod tests {
             epoch: 1,
             position: Position::parse("5").unwrap(),
             occurred_at: Timestamp::from_millis(5),
+            arrived_at: Timestamp::default(),
             action: "upsert_contact".into(),
             step: Step::Apply,
             removes: Removes::Created,

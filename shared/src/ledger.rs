@@ -256,6 +256,7 @@ mod tests {
             epoch: 1,
             position: Position::parse(&position.to_string()).unwrap(),
             occurred_at: Timestamp::from_millis(0),
+            arrived_at: Timestamp::default(),
             action: "upsert_contact".into(),
             step,
             removes: Removes::Created,

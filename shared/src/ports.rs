@@ -9,6 +9,7 @@ use crate::{
     gate::Gate,
     lane::Lanes,
     ledger::{Entry, LedgerKey, Written},
+    pipeline::state::PipelineState,
     tally::Tally,
     time::Timestamp,
 };
@@ -169,8 +170,19 @@ pub trait Pipelines: Sync {
     /// A number that grows with every change to any pipeline; cheap to read.
     fn revision(&self) -> impl Future<Output = Result<u64, PortError>> + Send;
 
-    /// All live pipelines: version and TOML document.
-    fn live(&self) -> impl Future<Output = Result<Vec<StoredPipeline>, PortError>> + Send;
+    /// All pipelines as they stand; also those that have gone out of service, for what arrived before.
+    fn stored(&self) -> impl Future<Output = Result<Vec<StoredPipeline>, PortError>> + Send;
+
+    /// The document of an older version; `None` where there is none.
+    fn document(&self, name: &str, version: u64) -> impl Future<Output = Result<Option<String>, PortError>> + Send;
+
+    /// Lets a pipeline stand otherwise. Whether nobody has changed it since it was read at this edit.
+    fn amend(
+        &self,
+        name: &str,
+        edit: u64,
+        state: &PipelineState,
+    ) -> impl Future<Output = Result<bool, PortError>> + Send;
 }
 
 /// The counts of lanes with which the backbone and the queues were created.
@@ -185,10 +197,18 @@ pub trait LaneCounts: Sync {
 pub struct StoredPipeline {
     /// Its name.
     pub name: String,
-    /// Its version, from 1.
+    /// Grows with every change of it: what was read at one edit is written only at the same.
+    pub edit: u64,
+    /// Its newest version, from 1.
     pub version: u64,
-    /// The TOML document, as it was pushed.
+    /// The newest version's TOML document, as it was pushed.
     pub document: String,
+    /// Who published it.
+    pub by: String,
+    /// When it was published.
+    pub at: Timestamp,
+    /// What applies when; whether it is paused.
+    pub state: PipelineState,
 }
 
 /// What an invocation did, for the page and the terminal: counts by pipeline.

@@ -18,6 +18,7 @@ use crate::{
     gate::Gate,
     lane::Lanes,
     ledger::{Entry, LedgerKey, Written},
+    pipeline::state::PipelineState,
     ports::{
         Activity, Failures, Gates, Http, HttpError, HttpRequest, HttpResponse, LaneCounts, Leases, Ledger, Objects,
         Pipelines, PortError, Secrets, StoredPipeline, Visibility,
@@ -339,25 +340,48 @@ impl Secrets for MemorySecrets {
 /// Pipelines that a test sets.
 #[derive(Debug, Default)]
 pub struct MemoryPipelines {
-    /// The revision and the live pipelines.
+    /// The revision and the pipelines as they stand.
     pub state: Mutex<(u64, Vec<StoredPipeline>)>,
+    /// Documents of older versions.
+    pub history: Mutex<HashMap<(String, u64), String>>,
     /// How often the pipelines were loaded.
     pub loads: AtomicU64,
 }
 
 impl MemoryPipelines {
-    /// Puts documents in the place of what is live, and counts the revision up.
+    /// Puts documents in the place of what is live, in effect for whatever arrives, and counts the revision up.
     pub fn set(&self, documents: &[(&str, u64, &str)]) {
+        let stored = documents.iter().map(|(name, version, document)| StoredPipeline {
+            name: (*name).to_owned(),
+            edit: *version,
+            version: *version,
+            document: (*document).to_owned(),
+            by: "a test".to_owned(),
+            at: Timestamp::default(),
+            state: PipelineState::default().published(*version, Timestamp::from_millis(i64::MIN)),
+        });
+        let mut state = lock(&self.state);
+        (state.0, state.1) = (state.0 + 1, stored.collect());
+    }
+
+    /// Publishes the next version of a pipeline, for what arrives from `from` on.
+    pub fn publish(&self, name: &str, document: &str, from: Timestamp) {
+        self.change(name, |pipeline| {
+            lock(&self.history).insert((name.to_owned(), pipeline.version), pipeline.document.clone());
+            pipeline.version += 1;
+            document.clone_into(&mut pipeline.document);
+            pipeline.state = pipeline.state.published(pipeline.version, from);
+        });
+    }
+
+    /// Changes a pipeline as somebody else would.
+    pub fn change(&self, name: &str, change: impl FnOnce(&mut StoredPipeline)) {
         let mut state = lock(&self.state);
         state.0 += 1;
-        state.1 = documents
-            .iter()
-            .map(|(name, version, document)| StoredPipeline {
-                name: (*name).to_owned(),
-                version: *version,
-                document: (*document).to_owned(),
-            })
-            .collect();
+        let found = state.1.iter_mut().find(|pipeline| pipeline.name == name);
+        let pipeline = found.unwrap_or_else(|| panic!("there is no pipeline {name}"));
+        pipeline.edit += 1;
+        change(pipeline);
     }
 }
 
@@ -366,9 +390,24 @@ impl Pipelines for MemoryPipelines {
         Ok(lock(&self.state).0)
     }
 
-    async fn live(&self) -> Result<Vec<StoredPipeline>, PortError> {
+    async fn stored(&self) -> Result<Vec<StoredPipeline>, PortError> {
         self.loads.fetch_add(1, Ordering::SeqCst);
         Ok(lock(&self.state).1.clone())
+    }
+
+    async fn document(&self, name: &str, version: u64) -> Result<Option<String>, PortError> {
+        Ok(lock(&self.history).get(&(name.to_owned(), version)).cloned())
+    }
+
+    async fn amend(&self, name: &str, edit: u64, state: &PipelineState) -> Result<bool, PortError> {
+        let mut all = lock(&self.state);
+        let Some(pipeline) = all.1.iter_mut().find(|pipeline| pipeline.name == name && pipeline.edit == edit) else {
+            return Ok(false);
+        };
+        pipeline.edit += 1;
+        pipeline.state = state.clone();
+        all.0 += 1;
+        Ok(true)
     }
 }
 

@@ -130,6 +130,7 @@ fn delivery(case: &Case, given: &CaseDelivery) -> Result<Delivery, String> {
         epoch: 1,
         position: Position::parse("1").map_err(|error| error.to_string())?,
         occurred_at: Timestamp::from_millis(given.occurred_at),
+        arrived_at: Timestamp::default(),
         action: case.action.clone(),
         step: case.step,
         removes: Removes::Created,

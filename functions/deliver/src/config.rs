@@ -8,6 +8,7 @@ use shared::{
     destination::{self, Destination},
     http::Reach,
     lane::Lanes,
+    pipeline::state::retention,
     state,
     telemetry::Emit,
 };
@@ -33,6 +34,8 @@ pub struct Config {
     pub lanes: Lanes,
     /// The ledger's table.
     pub ledger_table: String,
+    /// The table of pipelines.
+    pub pipelines_table: String,
     /// What every function works on.
     pub state: state::Settings,
 }
@@ -63,19 +66,30 @@ impl Config {
         let pace = Pace {
             vendor_timeout: Duration::from_secs(reader.number("VENDOR_TIMEOUT_SECONDS", 30, 1..=300)),
             longest_wait: Duration::from_secs(reader.number("LONGEST_WAIT_SECONDS", 3_600, 1..=43_200)),
+            retention: retention(&mut reader),
         };
         let private = reader.boolean("ALLOW_PRIVATE_ADDRESSES", false);
         let reach = if private { Reach::Private } else { Reach::Internet };
         let quota = quota(&mut reader);
         let queue_url = reader.required("QUEUE_URL", "the URL of the destination's queue");
         let ledger_table = reader.required("LEDGER_TABLE", "the name of the ledger's table");
+        let pipelines_table = reader.required("PIPELINES_TABLE", "the name of the table of pipelines");
         let state = state::Settings::read(&mut reader);
         let secret_arn = reader.optional("SECRET_ARN");
         reader.finish()?;
         match (destination, lanes) {
-            (Some(destination), Some(lanes)) => {
-                Ok(Self { destination, secret_arn, pace, reach, quota, queue_url, lanes, ledger_table, state })
-            }
+            (Some(destination), Some(lanes)) => Ok(Self {
+                destination,
+                secret_arn,
+                pace,
+                reach,
+                quota,
+                queue_url,
+                lanes,
+                ledger_table,
+                pipelines_table,
+                state,
+            }),
             // What is missing here was reported above.
             _ => Err(ConfigError(Vec::new())),
         }

@@ -9,6 +9,7 @@ pub mod config;
 mod credentials;
 mod inquiry;
 mod message;
+mod paused;
 mod quota;
 mod round;
 mod turns;
@@ -31,6 +32,7 @@ use shared::{
     lambda::{Handle, HandleError},
     lane::Lanes,
     ledger::PastOutcome,
+    pipeline::believed::Believed,
     ports::{Failures as _, Ledger as _, PortError, Visibility as _},
     state::State as _,
     tally::Tally,
@@ -41,6 +43,7 @@ use shared::{
 use self::{
     attempt::{End, Later, Terms},
     message::{Message, SqsEvent},
+    paused::Paused,
     round::{Call, Round},
     turns::Turns,
     work::{Share, Work},
@@ -62,6 +65,7 @@ pub struct Deliver<W> {
     lanes: Lanes,
     pace: Pace,
     quota: Quota,
+    paused: Believed<Paused>,
     world: W,
 }
 
@@ -72,6 +76,8 @@ pub struct Pace {
     pub vendor_timeout: Duration,
     /// The longest wait between two receives of a message that is tried again.
     pub longest_wait: Duration,
+    /// How long the backbone keeps events.
+    pub retention: Duration,
 }
 
 /// How many requests are under way at once. They are of different rows, so their order does not matter.
@@ -96,6 +102,7 @@ impl<W: World> Deliver<W> {
             lanes,
             pace,
             quota,
+            paused: Believed::default(),
             world,
         }
     }
@@ -112,7 +119,12 @@ impl<W: World> Deliver<W> {
 
         let mut work = self.open(&messages, &mut batch, &mut waits).await;
         let mut newest: Option<Duration> = None;
-        match self.world.ledger().read(&work.keys()).await {
+        let left = self.leave_paused(&mut work, &mut tally).await;
+        let known = match left {
+            Ok(()) => self.world.ledger().read(&work.keys()).await,
+            Err(error) => Err(error),
+        };
+        match known {
             Ok(entries) => {
                 work.know(entries);
                 self.run(&mut work, &messages, deadline, &mut waits, &mut tally, &mut newest).await;
@@ -404,6 +416,7 @@ impl<W: World> Deliver<W> {
             ("Failed", "failed"),
             ("Retried", "retried"),
             ("Pending", "pending"),
+            ("Paused", "paused"),
             ("Throttled", "throttled"),
             ("Unauthorised", "unauthorised"),
         ] {

@@ -1,10 +1,10 @@
 //! What the function needs of the world.
 
 use shared::{
-    aws::{Aws, FifoQueue, GatesTable, LedgerTable, LiveState, SecretStore},
+    aws::{Aws, FifoQueue, GatesTable, LedgerTable, LiveState, PipelinesTable, SecretStore},
     config::ConfigError,
     http::{Timeouts, VendorHttp},
-    ports::{Gates, Http, Leases, Ledger, Secrets, Visibility},
+    ports::{Gates, Http, Leases, Ledger, Pipelines, Secrets, Visibility},
     state::State,
     telemetry::Emit,
 };
@@ -17,6 +17,7 @@ pub trait World: Send + Sync {
     type State: State;
     type Ledger: Ledger + Leases;
     type Gates: Gates;
+    type Pipelines: Pipelines;
     type Visibility: Visibility;
     type Secrets: Secrets;
     type Http: Http;
@@ -24,6 +25,7 @@ pub trait World: Send + Sync {
     fn state(&self) -> &Self::State;
     fn ledger(&self) -> &Self::Ledger;
     fn gates(&self) -> &Self::Gates;
+    fn pipelines(&self) -> &Self::Pipelines;
     fn visibility(&self) -> &Self::Visibility;
     fn secrets(&self) -> &Self::Secrets;
     fn http(&self) -> &Self::Http;
@@ -35,6 +37,7 @@ pub struct Live {
     state: LiveState,
     ledger: LedgerTable,
     gates: GatesTable,
+    pipelines: PipelinesTable,
     queue: FifoQueue,
     secrets: SecretStore,
     http: VendorHttp,
@@ -48,6 +51,7 @@ impl Live {
             state: LiveState::new(aws, &config.state, emit),
             ledger: LedgerTable::new(aws.dynamodb(), &config.ledger_table),
             gates: GatesTable::new(aws.dynamodb(), &config.ledger_table),
+            pipelines: PipelinesTable::new(aws.dynamodb(), &config.pipelines_table),
             queue: FifoQueue::new(aws.sqs(), &config.queue_url),
             secrets: SecretStore::new(aws.secrets()),
             http: VendorHttp::new(timeouts, config.reach).map_err(|error| ConfigError::of("CONNECTOR", error))?,
@@ -59,6 +63,7 @@ impl World for Live {
     type State = LiveState;
     type Ledger = LedgerTable;
     type Gates = GatesTable;
+    type Pipelines = PipelinesTable;
     type Visibility = FifoQueue;
     type Secrets = SecretStore;
     type Http = VendorHttp;
@@ -71,6 +76,9 @@ impl World for Live {
     }
     fn gates(&self) -> &GatesTable {
         &self.gates
+    }
+    fn pipelines(&self) -> &PipelinesTable {
+        &self.pipelines
     }
     fn visibility(&self) -> &FifoQueue {
         &self.queue

@@ -6,7 +6,7 @@ mod memory;
 
 use std::{collections::HashMap, time::Duration};
 
-use deliver::{Deliver, Pace, Quota, RateLimit};
+use deliver::{Deliver, Quota, RateLimit};
 use futures_util::poll;
 use memory::{Memory, Message, contact, deadline, event, handler, messages, payload};
 use serde_json::{Value as Json, json};
@@ -489,8 +489,7 @@ errors = { list = "job.results", only = "error", index = "index", message = "det
 fn tickets(world: World) -> Deliver<World> {
     let connector = Box::leak(Box::new(Connector::parse("tickets.toml", TICKETS).unwrap()));
     let destination = connector.configure("tickets", &Object::new()).unwrap();
-    let pace = Pace { vendor_timeout: Duration::from_secs(30), longest_wait: Duration::from_hours(1) };
-    Deliver::new(destination, None, memory::lanes(), pace, Quota::default(), world)
+    Deliver::new(destination, None, memory::lanes(), memory::PACE, Quota::default(), world)
 }
 
 fn ticket(key: &str, position: u32) -> Delivery {

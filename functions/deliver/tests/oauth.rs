@@ -7,7 +7,7 @@ mod memory;
 
 use std::{sync::Mutex, time::Duration};
 
-use deliver::{Deliver, Pace, Quota};
+use deliver::{Deliver, Quota};
 use memory::{Memory, NOW, SECRET, contact, deadline, lanes, messages, payload};
 use shared::{
     delivery::Delivery,
@@ -107,8 +107,7 @@ fn world() -> &'static Memory<Vendor> {
 fn handler(world: &'static Memory<Vendor>) -> Deliver<&'static Memory<Vendor>> {
     let connector: &'static Connector = Box::leak(Box::new(Connector::parse("example.toml", CONNECTOR).unwrap()));
     let destination = connector.configure("crm", &Object::new()).unwrap();
-    let pace = Pace { vendor_timeout: Duration::from_secs(30), longest_wait: Duration::from_hours(1) };
-    Deliver::new(destination, Some(SECRET.to_owned()), lanes(), pace, Quota::default(), world)
+    Deliver::new(destination, Some(SECRET.to_owned()), lanes(), memory::PACE, Quota::default(), world)
 }
 
 /// So many events, each of a row and a message of its own.

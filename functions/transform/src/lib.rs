@@ -10,12 +10,14 @@ mod record;
 mod running;
 mod world;
 
+use std::sync::Arc;
+
 use futures_util::future::{join_all, try_join, try_join_all};
 use shared::{
     batch::{BatchResponse, StreamBatch},
     frame::{self, Content, Item, Pace},
     lambda::{Handle, HandleError},
-    pipeline::Known,
+    pipeline::{Known, believed::Believed},
     ports::{Failures as _, LaneCounts as _, PortError},
     state::State as _,
     tally::Tally,
@@ -30,7 +32,7 @@ use self::{
     map::{Mapper, Yield},
     read::{Reader, Reading},
     record::{KinesisEvent, Record},
-    running::Running,
+    running::Set,
 };
 
 /// The handler.
@@ -41,14 +43,14 @@ pub struct Transform<W> {
     /// Backbone and queues were created with these counts of lanes: looked up once in the life of an execution
     /// environment.
     agreed: OnceCell<()>,
-    running: Running,
+    set: Believed<Set>,
     world: W,
 }
 
 impl<W: World> Transform<W> {
     /// A handler over a world.
     pub fn new(config: Config, world: W) -> Self {
-        Self { known: config.known(), config, agreed: OnceCell::new(), running: Running::default(), world }
+        Self { known: config.known(), config, agreed: OnceCell::new(), set: Believed::default(), world }
     }
 
     /// Refuses to work with other counts of lanes than backbone and queues were created with.
@@ -57,6 +59,12 @@ impl<W: World> Transform<W> {
         let queues = self.config.destinations.values().map(|queue| counts.agree(queue.name(), queue.lanes));
         let backbone = counts.agree(&self.config.changes_stream, self.config.lanes);
         try_join(backbone, try_join_all(queues)).await.map(drop)
+    }
+
+    /// The pipelines as they stand.
+    async fn set(&self, now: Timestamp) -> Result<Arc<Set>, PortError> {
+        let store = self.world.pipelines();
+        self.set.current(store, now, async |stored| Set::load(store, stored, &self.known, now).await).await
     }
 
     /// Transforms a batch of the backbone's records.
@@ -68,7 +76,7 @@ impl<W: World> Transform<W> {
         self.agreed.get_or_try_init(|| self.agree_on_lanes()).await.map_err(HandleError::from_error)?;
         let state = self.world.state();
         let now = state.clock().now();
-        let set = match self.running.current(self.world.pipelines(), &self.known, now).await {
+        let set = match self.set(now).await {
             Ok(set) => set,
             Err(error) => {
                 tracing::warn!("the pipelines could not be read: {error}");
@@ -83,9 +91,9 @@ impl<W: World> Transform<W> {
             batch.fail(record);
         }
         let mut yielded = Yield { failures: reading.failures, ..Yield::default() };
-        let mapper = Mapper { config: &self.config, set: &set, now };
+        let mapper = Mapper { config: &self.config, now };
         for arrival in &reading.arrivals {
-            mapper.map(&mut yielded, arrival);
+            mapper.map(&mut yielded, &set, arrival);
         }
         let tally = std::mem::take(&mut yielded.tally);
         for record in self.send_all(yielded).await {
@@ -111,7 +119,7 @@ impl<W: World> Transform<W> {
                     continue;
                 }
             };
-            if let Err(error) = reader.read(&mut reading, index, number, &data).await {
+            if let Err(error) = reader.read(&mut reading, index, number, kinesis.arrived_at(), &data).await {
                 tracing::warn!(sequence_number = number, "the record has to wait: {error}");
                 return (reading, Some(index));
             }

@@ -11,7 +11,7 @@ use shared::{
     expression::{ExpressionError, Scope},
     failure::{Failure, Payload, Stage},
     frame::Item,
-    pipeline::{Evaluation, Pipeline},
+    pipeline::{Evaluation, Pipeline, timeline::Applies},
     tally::Tally,
     time::Timestamp,
 };
@@ -19,7 +19,7 @@ use shared::{
 use crate::{
     config::Config,
     read::Arrival,
-    running::{Broken, Set},
+    running::{Set, Stood},
 };
 
 /// What a batch has come to, before anything is written.
@@ -33,46 +33,62 @@ pub struct Yield {
     pub tally: Tally,
 }
 
-/// Maps events by the pipelines that run.
+/// Maps events by the pipelines.
 #[derive(Debug)]
 pub struct Mapper<'a> {
     /// The settings, for the destinations' lanes.
     pub config: &'a Config,
-    /// The pipelines.
-    pub set: &'a Set,
     /// When failures are said to have happened.
     pub now: Timestamp,
 }
 
 impl Mapper<'_> {
-    /// Takes an event through all pipelines of its source.
-    pub fn map(&self, yielded: &mut Yield, arrival: &Arrival) {
-        let event = &arrival.event;
-        yielded.tally.add(&event.source, "events");
-        let scope = Scope::of(event);
-        for pipeline in self.set.running.iter().filter(|pipeline| pipeline.source == event.source) {
-            match evaluate(pipeline, event, &scope) {
-                Ok(Evaluation::Filtered) => yielded.tally.add(&pipeline.name, "filtered"),
-                Ok(Evaluation::Deliver(delivery)) => {
-                    let counter = if delivery.step == Step::Keep { "left" } else { "matched" };
-                    yielded.tally.add(&pipeline.name, counter);
-                    self.put(yielded, arrival.record, pipeline, &delivery);
+    /// Takes an event through all pipelines of its source, each in the version that applies to its arrival.
+    pub fn map(&self, yielded: &mut Yield, set: &Set, arrival: &Arrival) {
+        yielded.tally.add(&arrival.event.source, "events");
+        let scope = Scope::of(&arrival.event);
+        for pipeline in &set.pipelines {
+            match pipeline.state.timeline.at(arrival.arrived_at) {
+                Some(Applies::Version(version)) => self.by_version(yielded, pipeline, version, arrival, &scope),
+                Some(Applies::Paused) if pipeline.concerns(&arrival.event.source) => {
+                    yielded.tally.add(&pipeline.name, "paused");
                 }
-                Err(error) => {
-                    yielded.tally.add(&pipeline.name, "failed");
-                    let destination = Some(pipeline.destination.as_str());
-                    let failure = self.failure(arrival, &pipeline.name, pipeline.version, destination, error.message);
-                    yielded.failures.push((arrival.record, failure));
-                }
+                Some(Applies::Paused | Applies::Retired) | None => {}
             }
         }
-        // A pipeline that cannot run must not lose what it would have sent.
-        let concerns = |broken: &&Broken| broken.source.as_ref().is_none_or(|source| *source == event.source);
-        for broken in self.set.broken.iter().filter(concerns) {
-            yielded.tally.add(&broken.name, "failed");
-            let reason = format!("the pipeline cannot run: {}; mend it, then redrive", broken.reason);
-            let failure = self.failure(arrival, &broken.name, broken.version, None, reason);
-            yielded.failures.push((arrival.record, failure));
+    }
+
+    /// Takes an event through one version of a pipeline.
+    pub fn by_version(&self, yielded: &mut Yield, stood: &Stood, version: u64, arrival: &Arrival, scope: &Scope) {
+        let event = &arrival.event;
+        let pipeline = match stood.versions.get(&version) {
+            Some(Ok(pipeline)) => pipeline,
+            // A pipeline that cannot run must not lose what it would have sent.
+            Some(Err(broken)) if broken.concerns(&event.source) => {
+                yielded.tally.add(&stood.name, "failed");
+                let reason = format!("the pipeline cannot run: {}; mend it, then redrive", broken.reason);
+                let failure = self.failure(arrival, &stood.name, version, None, reason);
+                return yielded.failures.push((arrival.record, failure));
+            }
+            Some(Err(_)) | None => return,
+        };
+        if pipeline.source != event.source {
+            return;
+        }
+        match evaluate(pipeline, event, scope) {
+            Ok(Evaluation::Filtered) => yielded.tally.add(&pipeline.name, "filtered"),
+            Ok(Evaluation::Deliver(mut delivery)) => {
+                delivery.arrived_at = arrival.arrived_at;
+                let counter = if delivery.step == Step::Keep { "left" } else { "matched" };
+                yielded.tally.add(&pipeline.name, counter);
+                self.put(yielded, arrival.record, pipeline, &delivery);
+            }
+            Err(error) => {
+                yielded.tally.add(&pipeline.name, "failed");
+                let destination = Some(pipeline.destination.as_str());
+                let failure = self.failure(arrival, &pipeline.name, version, destination, error.message);
+                yielded.failures.push((arrival.record, failure));
+            }
         }
     }
 

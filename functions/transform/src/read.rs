@@ -16,6 +16,8 @@ use shared::{
 pub struct Arrival {
     /// The place, in the batch, of the record that it came in.
     pub record: usize,
+    /// When it arrived on the backbone.
+    pub arrived_at: Timestamp,
     /// The event.
     pub event: ChangeEvent,
     /// Its JSON, as it arrived: what a failure keeps.
@@ -43,9 +45,16 @@ pub struct Reader<'a, O> {
 }
 
 impl<O: Objects> Reader<'_, O> {
-    /// Reads a record, the batch's `record`th, of this sequence number. What is wrong with its data becomes a failure;
+    /// Reads a record, the batch's `record`th, of this sequence number and arrival. What is wrong with its data becomes a failure;
     /// an error is one of infrastructure or settings, and the record has to come again.
-    pub async fn read(&self, reading: &mut Reading, record: usize, number: &str, data: &[u8]) -> Result<(), PortError> {
+    pub async fn read(
+        &self,
+        reading: &mut Reading,
+        record: usize,
+        number: &str,
+        arrived_at: Timestamp,
+        data: &[u8],
+    ) -> Result<(), PortError> {
         let opened = match frame::open(Content::Events, self.lanes, data) {
             Ok(opened) => opened,
             // A mistake in the settings, not in the record: nothing may be lost by it.
@@ -67,7 +76,7 @@ impl<O: Objects> Reader<'_, O> {
                 Err(error) => return Err(PortError { operation: "s3:GetObject", reason: error.to_string() }),
             };
             match serde_json::from_str(&json) {
-                Ok(event) => reading.arrivals.push(Arrival { record, event, json: Cow::into_owned(json) }),
+                Ok(event) => reading.arrivals.push(Arrival { record, arrived_at, event, json: Cow::into_owned(json) }),
                 Err(error) => {
                     let reason = format!("not a change event of Freshet: {error}");
                     reading.failures.push((record, self.unreadable(number, place, reason, json.as_bytes())));

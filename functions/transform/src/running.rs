@@ -1,91 +1,100 @@
-//! The pipelines that run, kept in step with their table.
+//! The pipelines, each in the versions that what arrives may need.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use shared::{
-    pipeline::{Known, Pipeline},
-    ports::{Pipelines, PortError},
+    pipeline::{Known, Pipeline, state::PipelineState},
+    ports::{Pipelines, PortError, StoredPipeline},
     time::Timestamp,
 };
 
-/// How long a revision is believed before it is read again.
-const BELIEVED: Duration = Duration::from_secs(2);
-
-/// The live pipelines of one revision.
+/// The pipelines of one revision.
 #[derive(Debug, Default)]
 pub struct Set {
-    /// Those that run.
-    pub running: Vec<Pipeline>,
-    /// Those that cannot.
-    pub broken: Vec<Broken>,
+    /// By name.
+    pub pipelines: Vec<Stood>,
 }
 
-/// A live pipeline that cannot run any more: what it names is gone from the stack.
+/// A pipeline as it stands.
 #[derive(Debug)]
-pub struct Broken {
+pub struct Stood {
     /// Its name.
     pub name: String,
-    /// Its version.
-    pub version: u64,
+    /// At this edit it was read.
+    pub edit: u64,
+    /// Its newest version.
+    pub newest: u64,
+    /// What applies when.
+    pub state: PipelineState,
+    /// The versions that may still apply.
+    pub versions: BTreeMap<u64, Result<Pipeline, Broken>>,
+}
+
+/// A version that cannot run any more: what it names is gone from the stack.
+#[derive(Debug)]
+pub struct Broken {
     /// Its source, where the document still tells.
     pub source: Option<String>,
     /// What is wrong with it.
     pub reason: String,
 }
 
-#[derive(Debug)]
-struct Held {
-    revision: u64,
-    read_at: Timestamp,
-    set: Arc<Set>,
-}
+/// So long after its arrival at most an event comes again: a stream's mapping gives a record up after half of it.
+const NEEDED: Duration = Duration::from_hours(24);
 
-/// The newest revision that was read.
-#[derive(Debug, Default)]
-pub struct Running(Mutex<Option<Held>>);
-
-impl Running {
-    /// The pipelines as they stand: the revision is one small read, at most once in two seconds; the documents are read
-    /// when it has changed.
-    pub async fn current<P: Pipelines>(&self, store: &P, known: &Known, now: Timestamp) -> Result<Arc<Set>, PortError> {
-        if let Some(held) = &*self.held()
-            && now.since(held.read_at) < BELIEVED
-        {
-            return Ok(Arc::clone(&held.set));
-        }
-        let revision = store.revision().await?;
-        if let Some(held) = &mut *self.held()
-            && held.revision == revision
-        {
-            held.read_at = now;
-            return Ok(Arc::clone(&held.set));
-        }
-        let mut set = Set::default();
-        for stored in store.live().await? {
-            match Pipeline::parse(&stored.name, &stored.document, stored.version, known) {
-                Ok(pipeline) => set.running.push(pipeline),
-                Err(error) => {
-                    tracing::error!(
-                        pipeline = stored.name,
-                        version = stored.version,
-                        "the pipeline cannot run: {error}"
-                    );
-                    let source = Pipeline::source_of(&stored.document);
-                    let (name, version) = (stored.name, stored.version);
-                    set.broken.push(Broken { name, version, source, reason: error.to_string() });
-                }
+impl Set {
+    /// Reads the versions and checks them.
+    pub async fn load<P: Pipelines>(
+        store: &P,
+        stored: Vec<StoredPipeline>,
+        known: &Known,
+        now: Timestamp,
+    ) -> Result<Self, PortError> {
+        let mut set = Self::default();
+        for pipeline in stored {
+            let timeline = pipeline.state.timeline.since(now - NEEDED);
+            let replayed = pipeline.state.replay.as_ref().map(|replay| replay.version);
+            let mut versions = BTreeMap::new();
+            for version in timeline.versions().chain(replayed) {
+                let document = if version == pipeline.version {
+                    Some(pipeline.document.clone())
+                } else {
+                    store.document(&pipeline.name, version).await?
+                };
+                versions.insert(version, checked(&pipeline.name, version, document.as_deref(), known));
             }
+            let StoredPipeline { name, edit, version: newest, state, .. } = pipeline;
+            set.pipelines.push(Stood { name, edit, newest, state, versions });
         }
-        tracing::info!(revision, running = set.running.len(), broken = set.broken.len(), "pipelines loaded");
-        let set = Arc::new(set);
-        *self.held() = Some(Held { revision, read_at: now, set: Arc::clone(&set) });
+        tracing::info!(pipelines = set.pipelines.len(), "pipelines loaded");
         Ok(set)
     }
+}
 
-    fn held(&self) -> MutexGuard<'_, Option<Held>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+fn checked(name: &str, version: u64, document: Option<&str>, known: &Known) -> Result<Pipeline, Broken> {
+    let Some(document) = document else {
+        tracing::error!(pipeline = name, version, "the version is gone from the table");
+        return Err(Broken { source: None, reason: format!("its version {version} is gone from the table") });
+    };
+    Pipeline::parse(name, document, version, known).map_err(|error| {
+        tracing::error!(pipeline = name, version, "the pipeline cannot run: {error}");
+        Broken { source: Pipeline::source_of(document), reason: error.to_string() }
+    })
+}
+
+impl Stood {
+    /// Whether events of this source may be for it, in one version or another.
+    pub fn concerns(&self, source: &str) -> bool {
+        self.versions.values().any(|version| match version {
+            Ok(pipeline) => pipeline.source == source,
+            Err(broken) => broken.concerns(source),
+        })
+    }
+}
+
+impl Broken {
+    /// Whether events of this source may be for it.
+    pub fn concerns(&self, source: &str) -> bool {
+        self.source.as_ref().is_none_or(|own| own == source)
     }
 }

@@ -96,7 +96,7 @@ fn change(position: u32, before: Option<&str>, after: Option<&str>) -> ChangeEve
 
 /// The event that Lambda hands over: one record for each frame's data.
 fn batch(data: &[Vec<u8>]) -> Vec<u8> {
-    let record = |(index, data): (usize, &Vec<u8>)| json!({"kinesis": {"sequenceNumber": (index + 1).to_string(), "data": base64_simd::STANDARD.encode_to_string(data)}});
+    let record = |(index, data): (usize, &Vec<u8>)| json!({"kinesis": {"sequenceNumber": (index + 1).to_string(), "approximateArrivalTimestamp": 1_700_000_000.5, "data": base64_simd::STANDARD.encode_to_string(data)}});
     serde_json::to_vec(&json!({"Records": data.iter().enumerate().map(record).collect::<Vec<_>>()})).unwrap()
 }
 
@@ -252,4 +252,59 @@ async fn another_count_of_lanes_than_a_queue_was_created_with_is_refused() {
     transform.transform(&batch(&[])).await.unwrap();
     let recorded = lock(&world.lane_counts.0).clone();
     assert_eq!(recorded["changes_stream"], Lanes::new(16).unwrap());
+}
+
+/// The event that Lambda hands over for one frame that arrived at this time, in milliseconds.
+fn arrived(at: i64, data: &[u8]) -> Vec<u8> {
+    #[expect(clippy::cast_precision_loss, reason = "Lambda writes it as a float")]
+    let seconds = at as f64 / 1_000.0;
+    let data = base64_simd::STANDARD.encode_to_string(data);
+    let kinesis = json!({"sequenceNumber": "1", "approximateArrivalTimestamp": seconds, "data": data});
+    serde_json::to_vec(&json!({"Records": [{"kinesis": kinesis}]})).unwrap()
+}
+
+/// The version and arrival of each delivery on the destination's queue, in order.
+fn versions(world: &Memory) -> Vec<(u64, i64)> {
+    let frames = world.queues["crm"].bodies();
+    let frames = frames.iter().map(|body| serde_json::from_str::<Json>(body).unwrap());
+    let deliveries = frames.flat_map(|frame| frame["deliveries"].as_array().unwrap().clone());
+    let told = |delivery: Json| (delivery["version"].as_u64().unwrap(), delivery["arrived_at"].as_i64().unwrap());
+    deliveries.map(told).collect()
+}
+
+#[tokio::test]
+async fn a_version_is_chosen_by_the_arrival_also_when_a_batch_comes_again() {
+    let (world, transform) = start();
+    let now: i64 = 1_700_000_000_000;
+    world.state.clock.advance(Duration::from_millis(now.unsigned_abs()));
+    let data = frame(&[change(1, None, Some(IN))]);
+    world.pipelines.publish("contacts", PIPELINE, Timestamp::from_millis(now));
+    for (at, version) in [(now - 1, 3), (now, 4), (now - 1, 3), (now + 5_000, 4)] {
+        assert!(transform.transform(&arrived(at, &data)).await.unwrap().is_done());
+        assert_eq!(versions(world).last(), Some(&(version, at)));
+    }
+    // What another publication does later changes nothing of it.
+    world.pipelines.publish("contacts", PIPELINE, Timestamp::from_millis(now + 10_000));
+    world.state.clock.advance(Duration::from_secs(20));
+    for (at, version) in [(now - 1, 3), (now, 4), (now + 9_999, 4), (now + 10_000, 5)] {
+        assert!(transform.transform(&arrived(at, &data)).await.unwrap().is_done());
+        assert_eq!(versions(world).last(), Some(&(version, at)));
+    }
+}
+
+#[tokio::test]
+async fn a_paused_pipeline_sends_nothing_that_arrives_from_then_on() {
+    let (world, transform) = start();
+    let now = Timestamp::from_millis(1_700_000_000_000);
+    world.state.clock.advance(now.since(Timestamp::default()));
+    let data = frame(&[change(1, None, Some(IN))]);
+    world.pipelines.change("contacts", |pipeline| {
+        pipeline.state = pipeline.state.paused(now, now, "ada", None).unwrap();
+    });
+    for (at, sent) in [(now.millis() - 1, 1), (now.millis(), 1), (now.millis() + 60_000, 1)] {
+        assert!(transform.transform(&arrived(at, &data)).await.unwrap().is_done());
+        assert_eq!(versions(world).len(), sent, "{at}");
+    }
+    let activity = lock(&world.state.activity.0).clone();
+    assert_eq!(activity[&("transform".to_owned(), "contacts".to_owned(), "paused")], 2);
 }

@@ -36,7 +36,7 @@ pub use self::{
     gates::GatesTable,
     ledger::LedgerTable,
     objects::ObjectStore,
-    pipelines::{Change, Others, PipelinesTable, PublishError, Published},
+    pipelines::{Change, Edition, Others, PipelinesTable, PublishError, Published},
     queue::{Depth, FifoQueue},
     rows::row_count,
     secrets::SecretStore,

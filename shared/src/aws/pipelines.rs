@@ -1,19 +1,25 @@
 //! The table of pipelines.
 //!
-//! Key `kind` and `name`: (`live`, pipeline) is what runs; (`version#<pipeline>`, `000001`) is history and never
-//! changes; (`revision`, `-`) counts every change, so that functions need read one small item to know that nothing has;
-//! (`lanes`, stream or queue) is the count of lanes with which it was created.
+//! Key `kind` and `name`: (`live`, pipeline) is how it stands, with its newest version; (`version#<pipeline>`, `000001`)
+//! is history and never changes; (`revision`, `-`) counts every change, so that functions need read one small item to know
+//! that nothing has; (`lanes`, stream or queue) is the count of lanes with which it was created.
+//!
+//! Every write of how a pipeline stands is conditional on the `edit` that was read, so that nobody's change is lost.
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{
     Client,
     operation::transact_write_items::TransactWriteItemsError,
-    types::{AttributeValue, CancellationReason, Delete, Put, TransactWriteItem, Update},
+    types::{AttributeValue, CancellationReason, Put, TransactWriteItem, Update},
 };
 
 use super::{failed, malformed};
-use crate::ports::{Pipelines, PortError, StoredPipeline};
+use crate::{
+    pipeline::state::PipelineState,
+    ports::{Pipelines, PortError, StoredPipeline},
+    time::Timestamp,
+};
 
 /// The table of pipelines.
 #[derive(Clone, Debug)]
@@ -27,6 +33,22 @@ pub struct PipelinesTable {
 const MOST_WRITES: usize = 100;
 
 const TRANSACTION: &str = "dynamodb:TransactWriteItems";
+
+/// Who publishes, when, and from when on it counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edition {
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// The first arrival on the backbone that it is for: later than `at` by [`crate::pipeline::timeline::NOTICE`] where
+    /// functions run.
+    pub from: Timestamp,
+}
+
+/// For so long at most a batch comes again: a timeline's stretches that ended before are dropped. Twice the age at which
+/// the mappings of streams give a record up.
+const NEEDED: std::time::Duration = std::time::Duration::from_hours(24);
 
 /// What becomes of live pipelines that are not among those published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,11 +114,52 @@ impl PipelinesTable {
         Self { client: client.clone(), table: table.to_owned() }
     }
 
-    /// Makes a document the live version of its pipeline, and answers the version: the one that is live where the text
+    /// Makes a document the newest version of its pipeline, and answers the version: the one that is live where the text
     /// is the same, else the next. Fails where somebody else has published meanwhile.
-    pub async fn publish(&self, name: &str, document: &str) -> Result<u64, PublishError> {
-        let published = self.publish_all(&[(name, document)], Others::Keep).await?;
+    pub async fn publish(&self, name: &str, document: &str, edition: &Edition) -> Result<u64, PublishError> {
+        let published = self.publish_all(&[(name, document)], Others::Keep, edition).await?;
         Ok(published.first().map_or(0, |published| published.version))
+    }
+
+    /// The pipelines that are in service.
+    pub async fn live(&self) -> Result<Vec<StoredPipeline>, PortError> {
+        let mut stored = self.stored().await?;
+        stored.retain(|pipeline| !pipeline.state.is_retired());
+        Ok(stored)
+    }
+
+    /// How the pipeline of this name stands.
+    pub async fn find(&self, name: &str) -> Result<Option<StoredPipeline>, PortError> {
+        const OPERATION: &str = "dynamodb:GetItem";
+        let get = self.client.get_item().table_name(&self.table).set_key(Some(key("live", name))).consistent_read(true);
+        let answer = get.send().await.map_err(|error| failed(OPERATION, &error))?;
+        answer.item.map(|item| of_item(&item).ok_or_else(|| malformed(OPERATION, name))).transpose()
+    }
+
+    /// The versions of a pipeline, the newest first; each as it was published, and standing as nothing.
+    pub async fn history(&self, name: &str) -> Result<Vec<StoredPipeline>, PortError> {
+        const OPERATION: &str = "dynamodb:Query";
+        let mut versions = Vec::new();
+        let mut start = None;
+        loop {
+            let query = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .key_condition_expression("kind = :history")
+                .expression_attribute_values(":history", AttributeValue::S(history_of(name)))
+                .scan_index_forward(false)
+                .set_exclusive_start_key(start);
+            let page = query.send().await.map_err(|error| failed(OPERATION, &error))?;
+            for item in page.items.iter().flatten() {
+                let version = of_version(name, item, 0, PipelineState::default());
+                versions.push(version.ok_or_else(|| malformed(OPERATION, name))?);
+            }
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return Ok(versions);
+            }
+        }
     }
 
     /// Publishes pipelines, name and document each, in one transaction: all of them or none. Answers one entry a
@@ -105,26 +168,42 @@ impl PipelinesTable {
         &self,
         documents: &[(&str, &str)],
         others: Others,
+        edition: &Edition,
     ) -> Result<Vec<Published>, PublishError> {
-        let live = self.live().await?;
-        let live_of = |name: &str| live.iter().find(|pipeline| pipeline.name == name);
+        let stored = self.stored().await?;
         let mut published = Vec::with_capacity(documents.len());
         let mut writes = Vec::new();
         for &(name, document) in documents {
-            let (version, change) = match live_of(name) {
-                Some(live) if live.document == document => (live.version, Change::Unchanged),
-                Some(live) => (live.version + 1, Change::Changed),
-                None => (self.last_version(name).await? + 1, Change::New),
+            let before = stored.iter().find(|pipeline| pipeline.name == name);
+            let live = before.filter(|pipeline| !pipeline.state.is_retired());
+            let (version, change) = match (live, before) {
+                (Some(live), _) if live.document == document => (live.version, Change::Unchanged),
+                (Some(live), _) => (live.version + 1, Change::Changed),
+                (None, Some(retired)) => (retired.version + 1, Change::New),
+                (None, None) => (1, Change::New),
             };
             if change != Change::Unchanged {
-                let before = live_of(name).map(|live| live.version);
-                writes.extend(self.make_live(name, document, version, before)?);
+                let state = before.map(|before| before.state.clone()).unwrap_or_default();
+                let state = state.published(version, edition.from);
+                let next = StoredPipeline {
+                    name: name.to_owned(),
+                    edit: before.map_or(0, |before| before.edit) + 1,
+                    version,
+                    document: document.to_owned(),
+                    by: edition.by.clone(),
+                    at: edition.at,
+                    state: PipelineState { timeline: state.timeline.since(edition.at - NEEDED), ..state },
+                };
+                writes.push(self.put_version(&next)?);
+                writes.push(self.put_live(&next, before.map(|before| before.edit))?);
             }
             published.push(Published { name: name.to_owned(), version, change });
         }
         if others == Others::Retire {
-            for pipeline in live.iter().filter(|pipeline| !documents.iter().any(|(name, _)| *name == pipeline.name)) {
-                writes.push(self.retire(pipeline)?);
+            let is_named = |name: &str| documents.iter().any(|(other, _)| *other == name);
+            for pipeline in stored.iter().filter(|pipeline| !pipeline.state.is_retired() && !is_named(&pipeline.name)) {
+                let (edit, state) = (pipeline.edit + 1, pipeline.state.retired(edition.from));
+                writes.push(self.put_live(&StoredPipeline { edit, state, ..pipeline.clone() }, Some(pipeline.edit))?);
                 let (name, version) = (pipeline.name.clone(), pipeline.version);
                 published.push(Published { name, version, change: Change::Retired });
             }
@@ -132,71 +211,47 @@ impl PipelinesTable {
         if writes.is_empty() {
             return Ok(published);
         }
-        writes.push(self.count_revision()?);
-        if writes.len() > MOST_WRITES {
+        if writes.len() >= MOST_WRITES {
             let changes = published.iter().filter(|published| published.change != Change::Unchanged).count();
             return Err(PublishError::TooMany { changes });
         }
-        let write = self.client.transact_write_items().set_transact_items(Some(writes));
-        match write.send().await {
-            Ok(_) => Ok(published),
-            Err(error) if error.as_service_error().is_some_and(is_conflict) => Err(PublishError::Overtaken),
-            Err(error) => Err(failed(TRANSACTION, &error).into()),
+        if self.transact(writes).await? { Ok(published) } else { Err(PublishError::Overtaken) }
+    }
+
+    /// Writes items and counts the revision: all or nothing. Whether all conditions held.
+    async fn transact(&self, mut writes: Vec<TransactWriteItem>) -> Result<bool, PortError> {
+        writes.push(self.count_revision()?);
+        match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if error.as_service_error().is_some_and(is_conflict) => Ok(false),
+            Err(error) => Err(failed(TRANSACTION, &error)),
         }
     }
 
-    /// The newest version in a pipeline's history; 0 where it has none.
-    async fn last_version(&self, name: &str) -> Result<u64, PortError> {
-        const OPERATION: &str = "dynamodb:Query";
-        let query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression("kind = :history")
-            .expression_attribute_values(":history", AttributeValue::S(history_of(name)))
-            .scan_index_forward(false)
-            .limit(1);
-        let answer = query.send().await.map_err(|error| failed(OPERATION, &error))?;
-        let newest = answer.items.as_ref().and_then(|items| items.first());
-        newest.map_or(Ok(0), |item| number(item, "version").ok_or_else(|| malformed(OPERATION, name)))
+    /// A version into the history.
+    fn put_version(&self, version: &StoredPipeline) -> Result<TransactWriteItem, PortError> {
+        let mut item = key(&history_of(&version.name), &format!("{:06}", version.version));
+        item.extend(written(version));
+        let put = Put::builder().table_name(&self.table).set_item(Some(item));
+        let put = put.condition_expression("attribute_not_exists(kind)").build();
+        Ok(TransactWriteItem::builder().put(put.map_err(|error| failed(TRANSACTION, &error))?).build())
     }
 
-    /// A version into the history, and into the place of what is live, if that is still the version `before`.
-    fn make_live(
-        &self,
-        name: &str,
-        document: &str,
-        version: u64,
-        before: Option<u64>,
-    ) -> Result<[TransactWriteItem; 2], PortError> {
-        let history = Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(item(&history_of(name), &format!("{version:06}"), version, document)))
-            .condition_expression("attribute_not_exists(kind)")
-            .build()
-            .map_err(|error| failed(TRANSACTION, &error))?;
-        let current = Put::builder().table_name(&self.table).set_item(Some(item("live", name, version, document)));
-        let current = match before {
-            None => current.condition_expression("attribute_not_exists(kind)"),
-            Some(before) => current
-                .condition_expression("version = :before")
+    /// How a pipeline stands, if it still stands at the edit `before`.
+    fn put_live(&self, pipeline: &StoredPipeline, before: Option<u64>) -> Result<TransactWriteItem, PortError> {
+        let mut item = key("live", &pipeline.name);
+        item.extend(written(pipeline));
+        item.insert("edit".to_owned(), AttributeValue::N(pipeline.edit.to_string()));
+        item.insert("state".to_owned(), AttributeValue::S(json_of(&pipeline.state)?));
+        let put = Put::builder().table_name(&self.table).set_item(Some(item));
+        let put = match before {
+            None => put.condition_expression("attribute_not_exists(kind)"),
+            Some(before) => put
+                .condition_expression("edit = :before")
                 .expression_attribute_values(":before", AttributeValue::N(before.to_string())),
         };
-        let current = current.build().map_err(|error| failed(TRANSACTION, &error))?;
-        Ok([history, current].map(|put| TransactWriteItem::builder().put(put).build()))
-    }
-
-    /// Takes a pipeline out of service; its history stays.
-    fn retire(&self, pipeline: &StoredPipeline) -> Result<TransactWriteItem, PortError> {
-        let delete = Delete::builder()
-            .table_name(&self.table)
-            .set_key(Some(key("live", &pipeline.name)))
-            .condition_expression("version = :before")
-            .expression_attribute_values(":before", AttributeValue::N(pipeline.version.to_string()))
-            .build()
-            .map_err(|error| failed(TRANSACTION, &error))?;
-        Ok(TransactWriteItem::builder().delete(delete).build())
+        let put = put.build().map_err(|error| failed(TRANSACTION, &error))?;
+        Ok(TransactWriteItem::builder().put(put).build())
     }
 
     fn count_revision(&self) -> Result<TransactWriteItem, PortError> {
@@ -231,7 +286,7 @@ impl Pipelines for PipelinesTable {
         answer.item.map_or(Ok(0), |item| number(&item, "revision").ok_or_else(|| malformed(OPERATION, "revision")))
     }
 
-    async fn live(&self) -> Result<Vec<StoredPipeline>, PortError> {
+    async fn stored(&self) -> Result<Vec<StoredPipeline>, PortError> {
         const OPERATION: &str = "dynamodb:Query";
         let mut items: Vec<Item> = Vec::new();
         let mut start = None;
@@ -251,20 +306,30 @@ impl Pipelines for PipelinesTable {
                 break;
             }
         }
-        items
-            .iter()
-            .map(|item| {
-                let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
-                let stored = || {
-                    Some(StoredPipeline {
-                        name: text("name")?,
-                        version: number(item, "version")?,
-                        document: text("document")?,
-                    })
-                };
-                stored().ok_or_else(|| malformed(OPERATION, "a live pipeline"))
-            })
-            .collect()
+        items.iter().map(|item| of_item(item).ok_or_else(|| malformed(OPERATION, "a pipeline"))).collect()
+    }
+
+    async fn document(&self, name: &str, version: u64) -> Result<Option<String>, PortError> {
+        const OPERATION: &str = "dynamodb:GetItem";
+        let key = key(&history_of(name), &format!("{version:06}"));
+        let get = self.client.get_item().table_name(&self.table).set_key(Some(key));
+        let answer = get.send().await.map_err(|error| failed(OPERATION, &error))?;
+        Ok(answer.item.and_then(|item| text(&item, "document")))
+    }
+
+    async fn amend(&self, name: &str, edit: u64, state: &PipelineState) -> Result<bool, PortError> {
+        let update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(key("live", name)))
+            .update_expression("SET #state = :state, edit = :next")
+            .condition_expression("edit = :edit")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":state", AttributeValue::S(json_of(state)?))
+            .expression_attribute_values(":edit", AttributeValue::N(edit.to_string()))
+            .expression_attribute_values(":next", AttributeValue::N((edit + 1).to_string()))
+            .build()
+            .map_err(|error| failed(TRANSACTION, &error))?;
+        self.transact(vec![TransactWriteItem::builder().update(update).build()]).await
     }
 }
 
@@ -275,11 +340,41 @@ pub(super) fn key(kind: &str, name: &str) -> Item {
     ])
 }
 
-fn item(kind: &str, name: &str, version: u64, document: &str) -> Item {
-    let mut item = key(kind, name);
-    item.insert("version".to_owned(), AttributeValue::N(version.to_string()));
-    item.insert("document".to_owned(), AttributeValue::S(document.to_owned()));
-    item
+/// What a version's item says, in the history as where it is live.
+fn written(pipeline: &StoredPipeline) -> Item {
+    let number = |number: String| AttributeValue::N(number);
+    HashMap::from([
+        ("version".to_owned(), number(pipeline.version.to_string())),
+        ("document".to_owned(), AttributeValue::S(pipeline.document.clone())),
+        ("by".to_owned(), AttributeValue::S(pipeline.by.clone())),
+        ("at".to_owned(), number(pipeline.at.millis().to_string())),
+    ])
+}
+
+fn of_item(item: &Item) -> Option<StoredPipeline> {
+    let state = serde_json::from_str(&text(item, "state")?).ok()?;
+    of_version(&text(item, "name")?, item, number(item, "edit")?, state)
+}
+
+fn of_version(name: &str, item: &Item, edit: u64, state: PipelineState) -> Option<StoredPipeline> {
+    Some(StoredPipeline {
+        name: name.to_owned(),
+        edit,
+        version: number(item, "version")?,
+        document: text(item, "document")?,
+        by: text(item, "by")?,
+        at: Timestamp::from_millis(i64::try_from(number(item, "at")?).ok()?),
+        state,
+    })
+}
+
+fn json_of(state: &PipelineState) -> Result<String, PortError> {
+    let reason = |error: serde_json::Error| PortError { operation: TRANSACTION, reason: error.to_string() };
+    serde_json::to_string(state).map_err(reason)
+}
+
+fn text(item: &Item, name: &str) -> Option<String> {
+    item.get(name).and_then(|value| value.as_s().ok()).cloned()
 }
 
 fn number(item: &Item, name: &str) -> Option<u64> {

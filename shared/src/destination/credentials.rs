@@ -201,6 +201,7 @@ item = '{{ "id": "{{delivery.id}}" }}'
             epoch: 1,
             position: Position::parse("1").unwrap(),
             occurred_at: Timestamp::from_millis(0),
+            arrived_at: Timestamp::default(),
             action: "send".into(),
             step: Step::Apply,
             removes: Removes::Created,

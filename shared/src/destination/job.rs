@@ -339,6 +339,7 @@ errors = { list = "job_status.results", only = "error", index = "index", message
             epoch: 1,
             position: Position::parse(&number.to_string()).unwrap(),
             occurred_at: NOW,
+            arrived_at: Timestamp::default(),
             action: String::new(),
             step: Step::Apply,
             removes: Removes::Created,

@@ -374,6 +374,7 @@ mod tests {
             epoch: 1,
             position: Position::parse(&number.to_string()).unwrap(),
             occurred_at: Timestamp::from_millis(0),
+            arrived_at: Timestamp::default(),
             action: String::new(),
             step: Step::Apply,
             removes: Removes::Created,

@@ -19,7 +19,8 @@ pub enum Evaluation {
 }
 
 impl Pipeline {
-    /// Filters and maps an event of the pipeline's source. `scope` is [`Scope::of`] the event, made once for all
+    /// Filters and maps an event of the pipeline's source. The delivery says that the event has arrived when it occurred:
+    /// whoever knows better says so. `scope` is [`Scope::of`] the event, made once for all
     /// pipelines.
     pub fn evaluate(&self, event: &ChangeEvent, scope: &Scope) -> Result<Evaluation, ExpressionError> {
         let step = match self.mode {
@@ -39,6 +40,7 @@ impl Pipeline {
             epoch: event.epoch,
             position: event.position.clone(),
             occurred_at: event.occurred_at,
+            arrived_at: event.occurred_at,
             action: self.action.clone(),
             step,
             removes: self.removes,

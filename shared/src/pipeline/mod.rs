@@ -2,8 +2,11 @@
 //!
 //! A pipeline is a TOML document; the same text stands in a file and in the table.
 
+pub mod believed;
 mod document;
 mod evaluate;
+pub mod state;
+pub mod timeline;
 
 use std::fmt;
 

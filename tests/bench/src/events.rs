@@ -174,6 +174,7 @@ fn delivery(number: u64) -> Delivery {
         epoch: event.epoch,
         position: event.position,
         occurred_at: event.occurred_at,
+        arrived_at: Timestamp::default(),
         action: "send".to_owned(),
         step: Step::Apply,
         removes: Removes::Created,

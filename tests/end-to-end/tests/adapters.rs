@@ -12,7 +12,7 @@ use freshet::{
     stack::{Ground, StackConfig, variables::Variables},
 };
 use shared::{
-    aws::{FailuresTable, GatesTable, LedgerTable, ObjectStore, PipelinesTable},
+    aws::{Edition, FailuresTable, GatesTable, LedgerTable, ObjectStore, PipelinesTable},
     event::{Op, Order},
     failure::{Failure, Payload, Stage, Standing},
     gate::{Gate, Window},
@@ -190,15 +190,37 @@ async fn a_published_pipeline_is_live_and_counts_the_revision() {
     let ground = ground().await;
     let table = PipelinesTable::new(ground.aws().dynamodb(), "store-freshet-pipelines");
     let before = table.revision().await.unwrap();
-    assert_eq!(table.publish("contacts", "one").await.unwrap(), 1);
+    let at = Timestamp::from_millis(1_700_000_000_000);
+    let edition = Edition { by: "ada".to_owned(), at, from: at };
+    assert_eq!(table.publish("contacts", "one", &edition).await.unwrap(), 1);
     // The same text is the same version, and changes nothing.
-    assert_eq!(table.publish("contacts", "one").await.unwrap(), 1);
+    assert_eq!(table.publish("contacts", "one", &edition).await.unwrap(), 1);
     assert_eq!(table.revision().await.unwrap(), before + 1);
-    assert_eq!(table.publish("contacts", "two").await.unwrap(), 2);
+    assert_eq!(table.publish("contacts", "two", &edition).await.unwrap(), 2);
     assert_eq!(table.revision().await.unwrap(), before + 2);
     let live = table.live().await.unwrap();
     let live: Vec<_> = live.iter().map(|stored| (stored.name.as_str(), stored.version, &*stored.document)).collect();
     assert_eq!(live, [("contacts", 2, "two")]);
+    assert_eq!(table.document("contacts", 1).await.unwrap().as_deref(), Some("one"));
+    assert_eq!(table.document("contacts", 3).await.unwrap(), None);
+    let history: Vec<_> =
+        table.history("contacts").await.unwrap().into_iter().map(|old| (old.version, old.by)).collect();
+    assert_eq!(history, [(2, "ada".to_owned()), (1, "ada".to_owned())]);
+}
+
+#[tokio::test]
+async fn how_a_pipeline_stands_is_changed_by_one_at_a_time() {
+    let ground = ground().await;
+    let table = PipelinesTable::new(ground.aws().dynamodb(), "store-freshet-pipelines");
+    let at = Timestamp::from_millis(1_700_000_000_000);
+    table.publish("contacts", "one", &Edition { by: "ada".to_owned(), at, from: at }).await.unwrap();
+    let read = table.find("contacts").await.unwrap().unwrap();
+    let paused = read.state.paused(at, at, "ada", None).unwrap();
+    assert!(table.amend("contacts", read.edit, &paused).await.unwrap());
+    assert!(!table.amend("contacts", read.edit, &read.state).await.unwrap(), "it has been changed since it was read");
+    let stored = table.find("contacts").await.unwrap().unwrap();
+    assert_eq!((stored.state, stored.edit, stored.version), (paused, read.edit + 1, 1));
+    assert!(!table.amend("unknown", 0, &read.state).await.unwrap());
 }
 
 #[tokio::test]

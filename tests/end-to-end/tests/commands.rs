@@ -20,12 +20,17 @@ use freshet::{
     stack::{Ground, Stack, StackConfig, variables::Variables},
 };
 use shared::{
-    aws::{Others, PublishError},
+    aws::{Edition, Others, PublishError},
     failure::{Failure, Kept, Payload, Selection, Stage, Standing},
-    ports::{Failures as _, Pipelines as _},
-    time::Timestamp,
+    ports::Failures as _,
+    time::{Clock as _, SystemClock, Timestamp},
     value::Value,
 };
+
+/// A publication that is in effect for whatever arrives.
+fn at_once() -> Edition {
+    Edition { by: "a test".to_owned(), at: SystemClock.now(), from: Timestamp::from_millis(0) }
+}
 
 fn store() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../infra/examples/store")
@@ -79,7 +84,7 @@ async fn pipelines_are_pushed_whole_or_not_at_all_and_pulled_byte_for_byte() {
     let other =
         "name = \"a\"\nsource = \"orders\"\ndestination = \"warehous\"\naction = \"send\"\n[fields]\na = \"after.a\"\n";
     std::fs::write(wrong.path().join("a.toml"), other).unwrap();
-    let error = pipelines::push(&stack, wrong.path(), Others::Keep).await.unwrap_err().to_string();
+    let error = pipelines::push(&stack, wrong.path(), Others::Keep, &at_once()).await.unwrap_err().to_string();
     assert!(error.starts_with("nothing was pushed:\n"), "{error}");
     assert!(error.contains("a.toml:3: there is no destination `warehous`"), "{error}");
     assert!(error.contains("customers-to-hubspot.toml:7: there is no source `custmers`"), "{error}");
@@ -89,7 +94,7 @@ async fn pipelines_are_pushed_whole_or_not_at_all_and_pulled_byte_for_byte() {
     );
 
     let folder = store().join("pipelines");
-    let pushed = pipelines::push(&stack, &folder, Others::Keep).await.unwrap();
+    let pushed = pipelines::push(&stack, &folder, Others::Keep, &at_once()).await.unwrap();
     assert_eq!(
         pushed,
         "customers-to-customer-io  version 1 (new)\n\
@@ -107,7 +112,7 @@ async fn pipelines_are_pushed_whole_or_not_at_all_and_pulled_byte_for_byte() {
     let listed = pipelines::list(&stack).await.unwrap();
     assert_eq!(
         listed.lines().nth(1).unwrap(),
-        "customers-to-customer-io        1  customers   customer_io  upsert_person"
+        "customers-to-customer-io        1  customers   customer_io  upsert_person   live"
     );
 
     let pulled = tempfile::tempdir().unwrap();
@@ -122,7 +127,7 @@ async fn pipelines_are_pushed_whole_or_not_at_all_and_pulled_byte_for_byte() {
     let diff = pipelines::diff(&stack, pulled.path()).await.unwrap();
     assert!(diff.starts_with("--- live/orders-to-warehouse version 1\n+++ "), "{diff}");
     assert!(diff.contains("\n-when = \"after.status != 'placed'\"\n+when = \"after.status != 'paid'\"\n"), "{diff}");
-    let pushed = pipelines::push(&stack, pulled.path(), Others::Keep).await.unwrap();
+    let pushed = pipelines::push(&stack, pulled.path(), Others::Keep, &at_once()).await.unwrap();
     assert!(pushed.contains("orders-to-warehouse       version 2 (changed)"), "{pushed}");
     assert!(pushed.contains("orders-to-analytics       version 1 (unchanged)"), "{pushed}");
     pipelines::pull(&stack, &pulled.path().join("new"), false).await.unwrap();
@@ -132,11 +137,11 @@ async fn pipelines_are_pushed_whole_or_not_at_all_and_pulled_byte_for_byte() {
 
     // What is not in the folder goes with --prune only; when it comes back, its history goes on.
     let one = folder_with("orders-to-warehouse.toml", "'placed'", "'new'");
-    let pruned = pipelines::push(&stack, one.path(), Others::Retire).await.unwrap();
+    let pruned = pipelines::push(&stack, one.path(), Others::Retire, &at_once()).await.unwrap();
     assert!(pruned.starts_with("orders-to-warehouse       version 3 (changed)\n"), "{pruned}");
     assert!(pruned.contains("orders-to-analytics       version 1 (out of service)\n"), "{pruned}");
     assert_eq!(pipelines::list(&stack).await.unwrap().lines().count(), 2);
-    let again = pipelines::push(&stack, &folder, Others::Keep).await.unwrap();
+    let again = pipelines::push(&stack, &folder, Others::Keep, &at_once()).await.unwrap();
     assert!(again.contains("orders-to-analytics       version 2 (new)\n"), "{again}");
     assert!(again.contains("orders-to-warehouse       version 4 (changed)\n"), "{again}");
 }
@@ -147,9 +152,9 @@ async fn fifty_pipelines_are_too_many_for_one_push_and_nothing_changes() {
     let stack = connect(&ground.deployed().unwrap());
     let names: Vec<String> = (0..50).map(|number| format!("p-{number}")).collect();
     let documents: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "text")).collect();
-    let refused = stack.pipelines().publish_all(&documents, Others::Keep).await.unwrap_err();
+    let refused = stack.pipelines().publish_all(&documents, Others::Keep, &at_once()).await.unwrap_err();
     assert_eq!(refused, PublishError::TooMany { changes: 50 });
-    assert_eq!(stack.pipelines().publish_all(&documents[1..], Others::Keep).await.unwrap().len(), 49);
+    assert_eq!(stack.pipelines().publish_all(&documents[1..], Others::Keep, &at_once()).await.unwrap().len(), 49);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,7 +163,8 @@ async fn of_two_publications_at_once_one_is_whole_and_the_other_changes_nothing(
     let stack = connect(&ground.deployed().unwrap());
     let table = stack.pipelines();
     let (one, two) = (["a", "b", "c"].map(|name| (name, "one")), ["a", "b", "c"].map(|name| (name, "two")));
-    let results = tokio::join!(table.publish_all(&one, Others::Keep), table.publish_all(&two, Others::Keep));
+    let (ada, bo) = (at_once(), at_once());
+    let results = tokio::join!(table.publish_all(&one, Others::Keep, &ada), table.publish_all(&two, Others::Keep, &bo));
     let live = table.live().await.unwrap();
     let texts: Vec<&str> = live.iter().map(|live| live.document.as_str()).collect();
     assert!(texts == ["one"; 3] || texts == ["two"; 3], "{live:?}");
@@ -244,7 +250,7 @@ async fn a_rejected_delivery_is_listed_redriven_and_discarded() {
     let running = start().await;
     let stack = connect(&running.ground().deployed().unwrap());
     let folder = folder_with("customers-to-hubspot.toml", "archive", "archive");
-    pipelines::push(&stack, folder.path(), Others::Keep).await.unwrap();
+    pipelines::push(&stack, folder.path(), Others::Keep, &at_once()).await.unwrap();
     put(&running, "c-1", &[]).await;
     // Who pays nothing goes to HubSpot only.
     let text = |text: &str| AttributeValue::S(text.to_owned());
@@ -309,7 +315,7 @@ async fn a_redrive_never_overwrites_a_newer_value_and_says_so() {
     let running = start().await;
     let stack = connect(&running.ground().deployed().unwrap());
     let folder = folder_with("customers-to-hubspot.toml", "archive", "archive");
-    pipelines::push(&stack, folder.path(), Others::Keep).await.unwrap();
+    pipelines::push(&stack, folder.path(), Others::Keep, &at_once()).await.unwrap();
     let text = |text: &str| AttributeValue::S(text.to_owned());
     put(&running, "c-1", &[("email", text("not an address")), ("plan", text("free"))]).await;
     let failure = open_failure(&stack).await;
@@ -340,12 +346,12 @@ async fn a_mended_pipeline_takes_the_event_that_failed_in_it() {
     let running = start().await;
     let stack = connect(&running.ground().deployed().unwrap());
     let wrong = folder_with("customers-to-warehouse.toml", "\"after.plan\"", "\"after.not_there\"");
-    pipelines::push(&stack, wrong.path(), Others::Keep).await.unwrap();
+    pipelines::push(&stack, wrong.path(), Others::Keep, &at_once()).await.unwrap();
     put(&running, "c-1", &[]).await;
     let failure = open_failure(&stack).await;
     assert_eq!(failure.failure.stage.as_str(), "transform");
     let mended = folder_with("customers-to-warehouse.toml", "plan", "plan");
-    pipelines::push(&stack, mended.path(), Others::Keep).await.unwrap();
+    pipelines::push(&stack, mended.path(), Others::Keep, &at_once()).await.unwrap();
     // Transform sees the mended pipeline within two seconds; until then the event fails again, and is redriven again.
     let id = failure.listed.id;
     let data = until("the event is delivered", async || {
@@ -416,7 +422,7 @@ async fn what_lambda_gave_up_on_goes_onto_the_backbone_again_with_every_digit() 
     let running = start().await;
     let stack = connect(&running.ground().deployed().unwrap());
     let folder = folder_with("customers-to-warehouse.toml", "plan", "plan");
-    pipelines::push(&stack, folder.path(), Others::Keep).await.unwrap();
+    pipelines::push(&stack, folder.path(), Others::Keep, &at_once()).await.unwrap();
     let failures = vec![given_up("a", "store-freshet-changes"), given_up("b", "elsewhere")];
     stack.failures().keep(failures).await.unwrap();
     let report = failures::redrive(&stack, &["a".to_owned(), "b".to_owned()]).await.unwrap();

@@ -18,14 +18,14 @@ use freshet::{
     stack::{Ground, Stack, StackConfig, variables::Variables},
 };
 use shared::{
-    aws::Others,
+    aws::{Edition, Others},
     event::{ChangeEvent, Op, Origin},
     failure::{Selection, Standing},
     frame::{self, Content, Item, Pace},
     key::Key,
     lane::Lanes,
     position::Position,
-    time::Timestamp,
+    time::{Clock as _, SystemClock, Timestamp},
     value::Value,
 };
 
@@ -81,12 +81,17 @@ fn pipeline((name, destination, action, on_leave): (&str, &str, &str, &str), pla
     )
 }
 
+/// A publication that is in effect for whatever arrives.
+fn at_once() -> Edition {
+    Edition { by: "a test".to_owned(), at: SystemClock.now(), from: Timestamp::from_millis(0) }
+}
+
 async fn push(stack: &Connection<'_>, plan: &str) {
     let folder = tempfile::tempdir().unwrap();
     for form in FORMS {
         std::fs::write(folder.path().join(format!("{}.toml", form.0)), pipeline(form, plan)).unwrap();
     }
-    pipelines::push(stack, folder.path(), Others::Retire).await.unwrap();
+    pipelines::push(stack, folder.path(), Others::Retire, &at_once()).await.unwrap();
 }
 
 /// A row, as its events tell it.

@@ -13,7 +13,7 @@ use shared::{
     lane::Lanes,
     ports::Http,
     position::Position,
-    testing::{MemoryGates, MemoryLedger, MemorySecrets, MemoryState, MemoryVisibility},
+    testing::{MemoryGates, MemoryLedger, MemoryPipelines, MemorySecrets, MemoryState, MemoryVisibility},
     time::Timestamp,
     value::{Object, Value},
 };
@@ -24,12 +24,20 @@ pub const SECRET: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secre
 /// The time at which every test begins, in milliseconds.
 pub const NOW: i64 = 1_700_000_000_000;
 
+/// As long may things take in every test.
+pub const PACE: Pace = Pace {
+    vendor_timeout: Duration::from_secs(30),
+    longest_wait: Duration::from_hours(1),
+    retention: Duration::from_hours(24),
+};
+
 /// The world in memory, with a vendor of the test's choice.
 #[derive(Debug)]
 pub struct Memory<H> {
     pub state: MemoryState,
     pub ledger: MemoryLedger,
     pub gates: MemoryGates,
+    pub pipelines: MemoryPipelines,
     pub visibility: MemoryVisibility,
     pub secrets: MemorySecrets,
     pub http: H,
@@ -41,6 +49,7 @@ impl<H> Memory<H> {
             state: MemoryState::at(NOW),
             ledger: MemoryLedger::default(),
             gates: MemoryGates::default(),
+            pipelines: MemoryPipelines::default(),
             visibility: MemoryVisibility::default(),
             secrets: MemorySecrets::with(SECRET, "token-1"),
             http,
@@ -53,6 +62,7 @@ impl<H: Http + Send> World for &'static Memory<H> {
     type State = MemoryState;
     type Ledger = MemoryLedger;
     type Gates = MemoryGates;
+    type Pipelines = MemoryPipelines;
     type Visibility = MemoryVisibility;
     type Secrets = MemorySecrets;
     type Http = H;
@@ -65,6 +75,9 @@ impl<H: Http + Send> World for &'static Memory<H> {
     }
     fn gates(&self) -> &MemoryGates {
         &self.gates
+    }
+    fn pipelines(&self) -> &MemoryPipelines {
+        &self.pipelines
     }
     fn visibility(&self) -> &MemoryVisibility {
         &self.visibility
@@ -97,8 +110,7 @@ pub fn handler_at<H: Http + Send>(
     let destination =
         destination::connector(connector).unwrap().configure("crm", settings.as_object().unwrap()).unwrap();
     let secret = (connector != "webhook").then(|| SECRET.to_owned());
-    let pace = Pace { vendor_timeout: Duration::from_secs(30), longest_wait: Duration::from_hours(1) };
-    Deliver::new(destination, secret, lanes(), pace, quota, world)
+    Deliver::new(destination, secret, lanes(), PACE, quota, world)
 }
 
 /// Every test's queue has so many lanes.
@@ -119,6 +131,7 @@ pub fn contact(key: &str, position: u32, value: &str) -> Delivery {
         epoch: 1,
         position: Position::parse(&position.to_string()).unwrap(),
         occurred_at: Timestamp::from_millis(NOW - 1_000),
+        arrived_at: Timestamp::from_millis(NOW - 900),
         action: "upsert_contact".into(),
         step: Step::Apply,
         removes: Removes::Created,

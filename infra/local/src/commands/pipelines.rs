@@ -1,6 +1,7 @@
 //! `freshet pipelines`: a folder of pipelines, and those that are live on a stack.
 
 mod diff;
+mod standing;
 
 use std::{
     fmt::Write as _,
@@ -11,12 +12,16 @@ use std::{
 use anyhow::{Context as _, anyhow, bail};
 use clap::{Args, Subcommand};
 use shared::{
-    aws::{Change, Others, PublishError},
+    aws::{Change, Edition, Others, PublishError},
     config::Environment,
-    ports::Pipelines as _,
+    pipeline::timeline::NOTICE,
+    time::{Clock as _, SystemClock},
 };
 
-pub use self::diff::diff;
+pub use self::{
+    diff::diff,
+    standing::{history, in_words, pause, resume, roll_back, show},
+};
 use super::table::{Side, Table};
 use crate::{
     deployed::{Chosen, Connection},
@@ -41,6 +46,8 @@ enum Command {
         #[arg(long)]
         prune: bool,
         #[command(flatten)]
+        author: Author,
+        #[command(flatten)]
         stack: Chosen,
     },
     /// Write the live pipelines into a folder, as they were pushed
@@ -62,19 +69,90 @@ enum Command {
         #[command(flatten)]
         stack: Chosen,
     },
-    /// List the live pipelines
+    /// List the live pipelines, and how each stands
     List {
+        #[command(flatten)]
+        stack: Chosen,
+    },
+    /// List the versions of a pipeline: who published each, and when
+    History {
+        /// The pipeline
+        name: String,
+        #[command(flatten)]
+        stack: Chosen,
+    },
+    /// Write the text of a pipeline to standard output
+    Show {
+        /// The pipeline
+        name: String,
+        /// Which version; the newest, without
+        #[arg(long, value_name = "N")]
+        version: Option<u64>,
+        #[command(flatten)]
+        stack: Chosen,
+    },
+    /// Publish the text of an older version as the next one; what was sent is not undone
+    Rollback {
+        /// The pipeline
+        name: String,
+        /// The version to go back to
+        #[arg(long, value_name = "N")]
+        to: u64,
+        #[command(flatten)]
+        author: Author,
+        #[command(flatten)]
+        stack: Chosen,
+    },
+    /// Send nothing of a pipeline from now on, also of what is queued; a resume sends what was left out
+    Pause {
+        /// The pipeline
+        name: String,
+        /// Why, for others to read
+        #[arg(long)]
+        reason: Option<String>,
+        #[command(flatten)]
+        author: Author,
+        #[command(flatten)]
+        stack: Chosen,
+    },
+    /// Send what a pause has left out, in order, and then what arrives
+    Resume {
+        /// The pipeline
+        name: String,
         #[command(flatten)]
         stack: Chosen,
     },
 }
 
+/// Who makes a change.
+#[derive(Debug, Args)]
+struct Author {
+    /// Your name in the history; the name that you are logged in with, without
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+}
+
+impl Author {
+    fn name(&self, environment: &dyn Environment) -> String {
+        let logged_in = || ["USER", "LOGNAME"].iter().find_map(|name| environment.get(name));
+        self.by.clone().or_else(logged_in).filter(|name| !name.is_empty()).unwrap_or_else(|| "somebody".to_owned())
+    }
+
+    /// A publication now, in effect when every function knows of it.
+    fn edition(&self, environment: &dyn Environment) -> Edition {
+        let at = SystemClock.now();
+        Edition { by: self.name(environment), at, from: at + NOTICE }
+    }
+}
+
 /// Does what is asked.
 pub async fn command(arguments: Arguments, environment: &dyn Environment) -> anyhow::Result<ExitCode> {
     match arguments.command {
-        Command::Push { folder, prune, stack } => {
+        Command::Push { folder, prune, author, stack } => {
             let others = if prune { Others::Retire } else { Others::Keep };
-            print!("{}", push(&stack.connect(environment)?, &folder, others).await?);
+            let edition = author.edition(environment);
+            print!("{}", push(&stack.connect(environment)?, &folder, others, &edition).await?);
+            println!("In effect for what arrives from {} on.", edition.from.to_rfc3339());
         }
         Command::Pull { folder, force, stack } => {
             print!("{}", pull(&stack.connect(environment)?, &folder, force).await?);
@@ -85,17 +163,32 @@ pub async fn command(arguments: Arguments, environment: &dyn Environment) -> any
             return Ok(if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::List { stack } => print!("{}", list(&stack.connect(environment)?).await?),
+        Command::History { name, stack } => print!("{}", history(&stack.connect(environment)?, &name).await?),
+        Command::Show { name, version, stack } => {
+            print!("{}", show(&stack.connect(environment)?, &name, version).await?);
+        }
+        Command::Rollback { name, to, author, stack } => {
+            let edition = author.edition(environment);
+            print!("{}", roll_back(&stack.connect(environment)?, &name, to, &edition).await?);
+        }
+        Command::Pause { name, reason, author, stack } => {
+            let (stack, by) = (stack.connect(environment)?, author.name(environment));
+            print!("{}", pause(&stack, &name, &by, reason.as_deref(), SystemClock.now()).await?);
+        }
+        Command::Resume { name, stack } => {
+            print!("{}", resume(&stack.connect(environment)?, &name, SystemClock.now()).await?);
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Publishes a folder's pipelines in one transaction, and tells what became of each. Where anything is wrong, nothing is
 /// changed, and the error has every problem with its file and line.
-pub async fn push(stack: &Connection<'_>, folder: &Path, others: Others) -> anyhow::Result<String> {
+pub async fn push(stack: &Connection<'_>, folder: &Path, others: Others, edition: &Edition) -> anyhow::Result<String> {
     let files =
         pipelines::read(folder, &stack.deployed.known()).map_err(|error| anyhow!("nothing was pushed:\n{error:#}"))?;
     let documents: Vec<_> = files.iter().map(|file| (&*file.pipeline.name, &*file.document)).collect();
-    let published = match stack.pipelines().publish_all(&documents, others).await {
+    let published = match stack.pipelines().publish_all(&documents, others, edition).await {
         Ok(published) => published,
         Err(error @ PublishError::Overtaken) => {
             bail!("{error}; `freshet pipelines diff {}` shows it", folder.display())
@@ -173,11 +266,14 @@ pub async fn list(stack: &Connection<'_>) -> anyhow::Result<String> {
         ("source", Side::Left),
         ("destination", Side::Left),
         ("action", Side::Left),
+        ("state", Side::Left),
     ]);
+    let (now, retention) = (SystemClock.now(), stack.deployed.retention());
     for pipeline in live {
         let Outline { source, destination, action, .. } = Outline::of(&pipeline.document);
         let [source, destination, action] = [source, destination, action].map(Option::unwrap_or_default);
-        table.row([pipeline.name, pipeline.version.to_string(), source, destination, action]);
+        let state = in_words(&pipeline.state, now, retention);
+        table.row([pipeline.name, pipeline.version.to_string(), source, destination, action, state]);
     }
     if table.is_empty() {
         return Ok("No pipeline is live on this stack; `freshet pipelines push <folder>` makes some so.\n".to_owned());

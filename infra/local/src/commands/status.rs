@@ -14,7 +14,7 @@ use shared::{
     aws::{Counted, Depth},
     config::Environment,
     failure::{Listed, Selection, Standing},
-    ports::{Pipelines as _, StoredPipeline},
+    ports::StoredPipeline,
 };
 
 pub use self::render::render;
@@ -235,7 +235,7 @@ const fn mean(sum: u64, count: u64) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use shared::{failure::Stage, time::Timestamp};
+    use shared::{failure::Stage, pipeline::state::PipelineState, time::Timestamp};
 
     use super::*;
 
@@ -274,7 +274,15 @@ mod tests {
 
     pub(super) fn example() -> Status {
         let document = "name = \"contacts\"\nsource = \"customers\"\ndestination = \"crm\"".to_owned();
-        let live = [StoredPipeline { name: "contacts".to_owned(), version: 3, document }];
+        let live = [StoredPipeline {
+            name: "contacts".to_owned(),
+            edit: 3,
+            version: 3,
+            document,
+            by: "ada".to_owned(),
+            at: Timestamp::from_millis(0),
+            state: PipelineState::default(),
+        }];
         let counted = [
             counted("capture", &[("customers", "events", 70), ("customers", "failed", 1)]),
             counted(

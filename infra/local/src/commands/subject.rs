@@ -13,7 +13,7 @@ use shared::{
     ledger::{Entry, LedgerKey},
     nearest::suggestion,
     pipeline::{Known, Pipeline},
-    ports::{Ledger as _, Pipelines as _},
+    ports::Ledger as _,
     value::Object,
 };
 

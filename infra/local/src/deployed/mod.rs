@@ -10,6 +10,7 @@ use std::{
     collections::BTreeMap,
     io::Read as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::{Context as _, bail};
@@ -33,6 +34,7 @@ pub struct Deployed {
     pub bucket: String,
     pub changes_stream: String,
     pub changes_lanes: u32,
+    pub changes_retention_hours: u32,
     pub sources: BTreeMap<String, DeployedSource>,
     pub destinations: BTreeMap<String, DeployedDestination>,
     pub transform: String,
@@ -187,6 +189,11 @@ impl Deployed {
             .with_context(|| format!("{file} is not the output `freshet` of a stack; {MEND}"))
     }
 
+    /// How long the backbone keeps changes.
+    pub fn retention(&self) -> Duration {
+        Duration::from_hours(self.changes_retention_hours.into())
+    }
+
     /// What pipelines can name.
     pub fn known(&self) -> Known {
         let destinations = self.destinations.iter();
@@ -206,7 +213,7 @@ mod tests {
       "name": "shop", "region": "eu-central-1", "bucket": "shop-freshet-1",
       "pipelines_table": "shop-freshet-pipelines", "ledger_table": "shop-freshet-ledger",
       "failures_table": "shop-freshet-failures", "activity_table": "shop-freshet-activity",
-      "changes_stream": "shop-freshet-changes", "changes_lanes": 16, "later": true,
+      "changes_stream": "shop-freshet-changes", "changes_lanes": 16, "changes_retention_hours": 24, "later": true,
       "transform": "shop-freshet-transform", "collect_failures": "shop-freshet-collect-failures",
       "captures": {"dynamodb": "shop-freshet-capture-dynamodb"},
       "sources": {

@@ -90,6 +90,7 @@ fn delivery(number: u32, fields: &str) -> Delivery {
         epoch: 1,
         position: Position::parse(&number.to_string()).unwrap(),
         occurred_at: SystemClock.now(),
+        arrived_at: shared::time::Timestamp::default(),
         action: String::new(),
         step: Step::Apply,
         removes: Removes::Created,

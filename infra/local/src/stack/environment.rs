@@ -71,6 +71,7 @@ impl Environments {
             ("OVERSIZE_BUCKET", names::bucket(name)),
             ("CHANGES_STREAM", names::changes_stream(name)),
             ("CHANGES_LANES", stack.backbone.lanes.to_string()),
+            ("CHANGES_RETENTION_HOURS", stack.backbone.retention_hours.to_string()),
         ])
     }
 

@@ -19,10 +19,11 @@ use std::{
 
 use anyhow::Context as _;
 use shared::{
-    aws::{Aws, Others, PipelinesTable},
+    aws::{Aws, Edition, Others, PipelinesTable},
     lane::Lanes,
     pipeline::{Known, Pipeline},
     ports::LaneCounts as _,
+    time::{Clock as _, SystemClock, Timestamp},
 };
 
 pub use self::{emitted::Emitted, vendors::SimulatedVendor};
@@ -113,7 +114,10 @@ impl Ground {
         let pipelines = pipelines::read(folder, &self.known())?;
         let table = PipelinesTable::new(self.aws.dynamodb(), &names::pipelines_table(&self.config.variables.name));
         let documents: Vec<_> = pipelines.iter().map(|file| (&*file.pipeline.name, &*file.document)).collect();
-        table.publish_all(&documents, Others::Keep).await?;
+        // For whatever arrives: no function runs yet that could have seen it otherwise.
+        let beginning = Timestamp::from_millis(0);
+        let edition = Edition { by: "the local stack".to_owned(), at: SystemClock.now(), from: beginning };
+        table.publish_all(&documents, Others::Keep, &edition).await?;
         Ok(pipelines.into_iter().map(|file| file.pipeline).collect())
     }
 

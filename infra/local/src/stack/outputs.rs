@@ -28,6 +28,7 @@ impl Ground {
             bucket: names::bucket(name),
             changes_stream: names::changes_stream(name),
             changes_lanes: stack.backbone.lanes,
+            changes_retention_hours: stack.backbone.retention_hours,
             sources: self.deployed_sources()?,
             destinations: self.deployed_destinations()?,
             transform: names::function(name, "transform"),

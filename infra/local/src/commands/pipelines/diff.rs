@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use shared::ports::{Pipelines as _, StoredPipeline};
+use shared::ports::StoredPipeline;
 use similar::TextDiff;
 
 use crate::{deployed::Connection, pipelines};
@@ -44,10 +44,20 @@ fn between(live: &[StoredPipeline], files: &BTreeMap<String, (PathBuf, String)>)
 
 #[cfg(test)]
 mod tests {
+    use shared::{pipeline::state::PipelineState, time::Timestamp};
+
     use super::*;
 
     fn live(name: &str, version: u64, document: &str) -> StoredPipeline {
-        StoredPipeline { name: name.to_owned(), version, document: document.to_owned() }
+        StoredPipeline {
+            name: name.to_owned(),
+            edit: version,
+            version,
+            document: document.to_owned(),
+            by: "ada".to_owned(),
+            at: Timestamp::default(),
+            state: PipelineState::default(),
+        }
     }
 
     fn file(name: &str, document: &str) -> (String, (PathBuf, String)) {
