@@ -374,14 +374,14 @@ impl MemoryPipelines {
         });
     }
 
-    /// Changes a pipeline as somebody else would.
+    /// Changes a pipeline, if there is one of this name, as somebody else would.
     pub fn change(&self, name: &str, change: impl FnOnce(&mut StoredPipeline)) {
         let mut state = lock(&self.state);
         state.0 += 1;
-        let found = state.1.iter_mut().find(|pipeline| pipeline.name == name);
-        let pipeline = found.unwrap_or_else(|| panic!("there is no pipeline {name}"));
-        pipeline.edit += 1;
-        change(pipeline);
+        if let Some(pipeline) = state.1.iter_mut().find(|pipeline| pipeline.name == name) {
+            pipeline.edit += 1;
+            change(pipeline);
+        }
     }
 }
 

@@ -20,10 +20,6 @@ pub struct Set {
 pub struct Stood {
     /// Its name.
     pub name: String,
-    /// At this edit it was read.
-    pub edit: u64,
-    /// Its newest version.
-    pub newest: u64,
     /// What applies when.
     pub state: PipelineState,
     /// The versions that may still apply.
@@ -63,8 +59,8 @@ impl Set {
                 };
                 versions.insert(version, checked(&pipeline.name, version, document.as_deref(), known));
             }
-            let StoredPipeline { name, edit, version: newest, state, .. } = pipeline;
-            set.pipelines.push(Stood { name, edit, newest, state, versions });
+            let StoredPipeline { name, state, .. } = pipeline;
+            set.pipelines.push(Stood { name, state, versions });
         }
         tracing::info!(pipelines = set.pipelines.len(), "pipelines loaded");
         Ok(set)

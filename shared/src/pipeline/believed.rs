@@ -52,9 +52,8 @@ impl<T> Believed<T> {
             held.read_at = now;
             return Ok(Arc::clone(&held.made));
         }
-        let made = Arc::new(make(store.stored().await?).await?);
-        *self.held() = Some(Held { revision, read_at: now, made: Arc::clone(&made) });
-        Ok(made)
+        let held = Held { revision, read_at: now, made: Arc::new(make(store.stored().await?).await?) };
+        Ok(Arc::clone(&self.held().insert(held).made))
     }
 
     /// Reads again the next time: this instance has changed something itself.
