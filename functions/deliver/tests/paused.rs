@@ -52,12 +52,12 @@ async fn what_is_queued_is_not_sent_and_the_replay_begins_with_it() {
     let response = deliver.deliver(&payload(&messages(&batches)), deadline()).await.unwrap();
     assert!(response.is_done(), "{response:?}");
     assert_eq!(lock(&world.http.requests).len(), 1, "the other pipeline is undisturbed");
-    assert_eq!(replay_from(world), now() - Duration::from_secs(60));
+    assert_eq!(replay_from(world), now() - Duration::from_mins(1));
     assert!(lock(&world.state.failures.kept).is_empty());
     // What arrived later changes nothing.
     let later = [vec![arrived(50, event("d", 5, "x"))]];
     assert!(deliver.deliver(&payload(&messages(&later)), deadline()).await.unwrap().is_done());
-    assert_eq!(replay_from(world), now() - Duration::from_secs(60));
+    assert_eq!(replay_from(world), now() - Duration::from_mins(1));
 }
 
 #[tokio::test]
