@@ -1,6 +1,6 @@
 //! What every function of Freshet shares.
 //!
-//! Pure modules ([`value`], [`event`], [`frame`], [`batch`], [`expression`], [`pipeline`], [`destination`],
+//! Pure modules ([`value`], [`event`], [`frame`], [`batch`], [`expression`], [`lookup`], [`pipeline`], [`destination`],
 //! [`ledger`], [`gate`]) know neither AWS nor HTTP. What touches the world is reached through the narrow traits in [`ports`];
 //! [`aws`] and [`http`] implement them, [`testing`] has in-memory ones that keep the same contracts.
 
@@ -8,6 +8,7 @@ pub mod aws;
 pub mod batch;
 pub mod capture;
 pub mod config;
+pub mod decimal;
 pub mod delivery;
 pub mod destination;
 pub mod digest;
@@ -21,6 +22,7 @@ pub mod key;
 pub mod lambda;
 pub mod lane;
 pub mod ledger;
+pub mod lookup;
 pub mod nearest;
 pub mod pipeline;
 pub mod ports;

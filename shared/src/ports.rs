@@ -9,9 +9,11 @@ use crate::{
     gate::Gate,
     lane::Lanes,
     ledger::{Entry, LedgerKey, Written},
+    lookup::RowKey,
     pipeline::state::PipelineState,
     tally::Tally,
     time::Timestamp,
+    value::Value,
 };
 
 /// The infrastructure failed: nothing is wrong with the data, and another try may succeed.
@@ -183,6 +185,17 @@ pub trait Pipelines: Sync {
         edit: u64,
         state: &PipelineState,
     ) -> impl Future<Output = Result<bool, PortError>> + Send;
+}
+
+/// The lookup tables of the stack.
+pub trait Lookups: Sync {
+    /// Reads rows of a table, by its name in the stack; each key is asked for once. Keys without a row are absent from the
+    /// answer.
+    fn read(
+        &self,
+        table: &str,
+        keys: &[RowKey],
+    ) -> impl Future<Output = Result<HashMap<RowKey, Value>, PortError>> + Send;
 }
 
 /// The counts of lanes with which the backbone and the queues were created.

@@ -18,14 +18,16 @@ use crate::{
     gate::Gate,
     lane::Lanes,
     ledger::{Entry, LedgerKey, Written},
+    lookup::RowKey,
     pipeline::state::PipelineState,
     ports::{
-        Activity, Failures, Gates, Http, HttpError, HttpRequest, HttpResponse, LaneCounts, Leases, Ledger, Objects,
-        Pipelines, PortError, Secrets, StoredPipeline, Visibility,
+        Activity, Failures, Gates, Http, HttpError, HttpRequest, HttpResponse, LaneCounts, Leases, Ledger, Lookups,
+        Objects, Pipelines, PortError, Secrets, StoredPipeline, Visibility,
     },
     state::State,
     tally::Tally,
     time::{Clock, Timestamp},
+    value::Value,
 };
 
 /// Locks, also after a panic elsewhere: a test has one thing to tell.
@@ -408,6 +410,26 @@ impl Pipelines for MemoryPipelines {
         pipeline.state = state.clone();
         all.0 += 1;
         Ok(true)
+    }
+}
+
+/// Rows of lookup tables.
+#[derive(Debug, Default)]
+pub struct MemoryLookups {
+    /// The rows.
+    pub rows: Mutex<HashMap<RowKey, Value>>,
+    /// What was asked for, a call each: the table, and how many rows.
+    pub reads: Mutex<Vec<(String, usize)>>,
+    /// Makes reads fail.
+    pub breaks: Breaks,
+}
+
+impl Lookups for MemoryLookups {
+    async fn read(&self, table: &str, keys: &[RowKey]) -> Result<HashMap<RowKey, Value>, PortError> {
+        self.breaks.check("dynamodb:BatchGetItem").await?;
+        lock(&self.reads).push((table.to_owned(), keys.len()));
+        let rows = lock(&self.rows);
+        Ok(keys.iter().filter_map(|key| rows.get(key).map(|row| (key.clone(), row.clone()))).collect())
     }
 }
 

@@ -6,9 +6,10 @@ use serde::{
     Deserialize,
     de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
-use shared::value::{MAX_DEPTH, Object, Value};
-
-use crate::number;
+use shared::{
+    decimal,
+    value::{MAX_DEPTH, Object, Value},
+};
 
 /// An item or its key: attribute names with typed values, `{"id":{"N":"101"}}`.
 ///
@@ -149,7 +150,7 @@ impl<'de> Visitor<'de> for List {
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 fn number<E: Error>(text: &str) -> Result<Value, E> {
-    number::parse(text).map(Value::Number).map_err(E::custom)
+    decimal::parse(text).map(Value::Number).map_err(E::custom)
 }
 
 fn binary<E: Error>(text: Cow<'_, str>) -> Result<Value, E> {

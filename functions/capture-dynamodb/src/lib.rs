@@ -5,7 +5,6 @@
 
 pub mod attribute;
 pub mod label;
-pub mod number;
 pub mod record;
 pub mod source;
 

@@ -8,6 +8,7 @@ use shared::{
     config::{ConfigError, Environment, Reader},
     destination,
     lane::Lanes,
+    lookup::LookupTable,
     pipeline::Known,
     state,
     telemetry::Emit,
@@ -22,6 +23,8 @@ pub struct Config {
     pub sources: Vec<String>,
     /// The destinations by name.
     pub destinations: BTreeMap<String, DestinationQueue>,
+    /// The lookup tables by name.
+    pub lookup_tables: BTreeMap<String, LookupTable>,
     /// The name of the backbone's stream.
     pub changes_stream: String,
     /// The backbone's count of lanes.
@@ -64,20 +67,28 @@ impl Config {
                 reader.problem("DESTINATIONS", format!("{name}: {error}"));
             }
         }
+        let lookup_tables: BTreeMap<String, LookupTable> = reader
+            .json("LOOKUP_TABLES", r#"{"accounts":{"table":"store-accounts","key":{"account_id":"S"}}}"#)
+            .unwrap_or_default();
         let changes_stream = reader.required("CHANGES_STREAM", "the name of the backbone's Kinesis stream");
         let lanes = reader.lanes("CHANGES_LANES", "the backbone");
         let pipelines_table = reader.required("PIPELINES_TABLE", "the name of the table of pipelines");
         let state = state::Settings::read(&mut reader);
         reader.finish()?;
         let lanes = lanes.ok_or(ConfigError(Vec::new()))?;
-        Ok(Self { sources, destinations, changes_stream, lanes, pipelines_table, state })
+        Ok(Self { sources, destinations, lookup_tables, changes_stream, lanes, pipelines_table, state })
     }
 
     /// What pipelines can name.
     pub fn known(&self) -> Known {
         let destinations =
             self.destinations.iter().map(|(name, destination)| (name.clone(), destination.connector.clone()));
-        Known { sources: self.sources.clone(), destinations: destinations.collect() }
+        let lookup_tables = self.lookup_tables.iter().map(|(name, table)| (name.clone(), table.key.clone()));
+        Known {
+            sources: self.sources.clone(),
+            destinations: destinations.collect(),
+            lookup_tables: lookup_tables.collect(),
+        }
     }
 }
 

@@ -3,7 +3,9 @@
 //! Stateless: the same events give the same deliveries. Only failures of infrastructure are reported to the event
 //! source mapping, which retries them within the record's age; bad data becomes a failure and never blocks a shard.
 
+mod cache;
 pub mod config;
+mod lookup;
 mod map;
 mod read;
 mod record;
@@ -28,9 +30,11 @@ use tokio::sync::OnceCell;
 
 pub use self::world::{Live, World};
 use self::{
+    cache::Cache,
     config::Config,
+    lookup::LookUp,
     map::{Mapper, Yield},
-    read::{Reader, Reading},
+    read::{Arrival, Reader, Reading},
     record::{KinesisEvent, Record},
     running::Set,
 };
@@ -44,13 +48,21 @@ pub struct Transform<W> {
     /// environment.
     agreed: OnceCell<()>,
     set: Believed<Set>,
+    cache: Cache,
     world: W,
 }
 
 impl<W: World> Transform<W> {
     /// A handler over a world.
     pub fn new(config: Config, world: W) -> Self {
-        Self { known: config.known(), config, agreed: OnceCell::new(), set: Believed::default(), world }
+        Self {
+            known: config.known(),
+            config,
+            agreed: OnceCell::new(),
+            set: Believed::default(),
+            cache: Cache::default(),
+            world,
+        }
     }
 
     /// Refuses to work with other counts of lanes than backbone and queues were created with.
@@ -85,14 +97,18 @@ impl<W: World> Transform<W> {
             }
         };
 
-        // Read first, then map, then send.
+        // Read first, then look up, then map, then send.
         let (reading, unread) = self.read(&event.records, now).await;
-        if let Some(record) = unread {
+        let look_up =
+            LookUp { lookups: self.world.lookups(), tables: &self.config.lookup_tables, cache: &self.cache, now };
+        let (rows, lacking) = look_up.rows(&reading.arrivals, |arrival| set.applying(arrival)).await;
+        for record in unread.into_iter().chain(lacking) {
             batch.fail(record);
         }
         let mut yielded = Yield { failures: reading.failures, ..Yield::default() };
-        let mapper = Mapper { config: &self.config, now };
-        for arrival in &reading.arrivals {
+        let mapper = Mapper { config: &self.config, rows: &rows, now };
+        let complete = |arrival: &&Arrival| lacking.is_none_or(|first| arrival.record < first);
+        for arrival in reading.arrivals.iter().take_while(complete) {
             mapper.map(&mut yielded, &set, arrival);
         }
         let tally = std::mem::take(&mut yielded.tally);

@@ -11,6 +11,7 @@ use shared::{
     expression::{ExpressionError, Scope},
     failure::{Failure, Payload, Stage},
     frame::Item,
+    lookup::Rows,
     pipeline::{Evaluation, Pipeline, timeline::Applies},
     tally::Tally,
     time::Timestamp,
@@ -38,6 +39,8 @@ pub struct Yield {
 pub struct Mapper<'a> {
     /// The settings, for the destinations' lanes.
     pub config: &'a Config,
+    /// The rows of lookup tables that the pipelines need.
+    pub rows: &'a Rows,
     /// When failures are said to have happened.
     pub now: Timestamp,
 }
@@ -75,7 +78,7 @@ impl Mapper<'_> {
         if pipeline.source != event.source {
             return;
         }
-        match evaluate(pipeline, event, scope) {
+        match evaluate(pipeline, event, scope, self.rows) {
             Ok(Evaluation::Filtered) => yielded.tally.add(&pipeline.name, "filtered"),
             Ok(Evaluation::Deliver(mut delivery)) => {
                 delivery.arrived_at = arrival.arrived_at;
@@ -129,8 +132,13 @@ impl Mapper<'_> {
 }
 
 /// Evaluates a pipeline; a panic in it is this event's failure and nobody else's.
-fn evaluate(pipeline: &Pipeline, event: &ChangeEvent, scope: &Scope) -> Result<Evaluation, ExpressionError> {
-    catch_unwind(AssertUnwindSafe(|| pipeline.evaluate(event, scope))).unwrap_or_else(|_| {
+fn evaluate(
+    pipeline: &Pipeline,
+    event: &ChangeEvent,
+    scope: &Scope,
+    rows: &Rows,
+) -> Result<Evaluation, ExpressionError> {
+    catch_unwind(AssertUnwindSafe(|| pipeline.evaluate(event, scope, rows))).unwrap_or_else(|_| {
         Err(ExpressionError {
             message: "mapping this event crashed, which is a defect of Freshet; please report it".to_owned(),
         })

@@ -3,10 +3,12 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use shared::{
-    pipeline::{Known, Pipeline, state::PipelineState},
+    pipeline::{Known, Pipeline, state::PipelineState, timeline::Applies},
     ports::{Pipelines, PortError, StoredPipeline},
     time::Timestamp,
 };
+
+use crate::read::Arrival;
 
 /// The pipelines of one revision.
 #[derive(Debug, Default)]
@@ -64,6 +66,15 @@ impl Set {
         }
         tracing::info!(pipelines = set.pipelines.len(), "pipelines loaded");
         Ok(set)
+    }
+
+    /// The pipelines of an event's source, each in the version that applies to its arrival, where that one runs.
+    pub fn applying(&self, arrival: &Arrival) -> Vec<&Pipeline> {
+        let applying = self.pipelines.iter().filter_map(|stood| match stood.state.timeline.at(arrival.arrived_at) {
+            Some(Applies::Version(version)) => stood.versions.get(&version)?.as_ref().ok(),
+            _ => None,
+        });
+        applying.filter(|pipeline| pipeline.source == arrival.event.source).collect()
     }
 }
 

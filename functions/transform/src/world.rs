@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use shared::{
-    aws::{Aws, FifoQueue, LiveState, PipelinesTable},
+    aws::{Aws, FifoQueue, LiveState, LookupTables, PipelinesTable},
     frame::Channel,
-    ports::{LaneCounts, Pipelines},
+    ports::{LaneCounts, Lookups, Pipelines},
     state::State,
     telemetry::Emit,
 };
@@ -18,11 +18,13 @@ pub trait World: Send + Sync {
     type State: State;
     type Pipelines: Pipelines;
     type LaneCounts: LaneCounts;
+    type Lookups: Lookups;
     type Queue: Channel;
 
     fn state(&self) -> &Self::State;
     fn pipelines(&self) -> &Self::Pipelines;
     fn lane_counts(&self) -> &Self::LaneCounts;
+    fn lookups(&self) -> &Self::Lookups;
 
     /// The queue of a destination.
     fn queue(&self, destination: &str) -> Option<&Self::Queue>;
@@ -33,6 +35,7 @@ pub trait World: Send + Sync {
 pub struct Live {
     state: LiveState,
     pipelines: PipelinesTable,
+    lookups: LookupTables,
     queues: HashMap<String, FifoQueue>,
 }
 
@@ -43,6 +46,7 @@ impl Live {
         Self {
             state: LiveState::new(aws, &config.state, emit),
             pipelines: PipelinesTable::new(aws.dynamodb(), &config.pipelines_table),
+            lookups: LookupTables::new(aws.dynamodb(), &config.lookup_tables),
             queues: queues.map(|(name, queue)| (name.clone(), FifoQueue::new(aws.sqs(), &queue.queue_url))).collect(),
         }
     }
@@ -52,6 +56,7 @@ impl World for Live {
     type State = LiveState;
     type Pipelines = PipelinesTable;
     type LaneCounts = PipelinesTable;
+    type Lookups = LookupTables;
     type Queue = FifoQueue;
 
     fn state(&self) -> &LiveState {
@@ -62,6 +67,9 @@ impl World for Live {
     }
     fn lane_counts(&self) -> &PipelinesTable {
         &self.pipelines
+    }
+    fn lookups(&self) -> &LookupTables {
+        &self.lookups
     }
     fn queue(&self, destination: &str) -> Option<&FifoQueue> {
         self.queues.get(destination)

@@ -2,48 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::{collections::HashMap, sync::atomic::Ordering, time::Duration};
+mod memory;
 
-use serde_json::{Value as Json, json};
+use std::{sync::atomic::Ordering, time::Duration};
+
+use memory::{Memory, batch, change, frame, sent, start};
+use serde_json::Value as Json;
 use shared::{
-    event::{ChangeEvent, Op, Origin},
-    frame::{Content, Item, pack},
-    key::Key,
     lane::Lanes,
-    position::Position,
-    testing::{MemoryChannel, MemoryLaneCounts, MemoryPipelines, MemoryState, corpus::Corpus, lock},
-    time::Timestamp,
-    value::Value,
+    testing::{corpus::Corpus, lock},
 };
-use transform::{Transform, World, config::Config};
-
-#[derive(Debug, Default)]
-struct Memory {
-    state: MemoryState,
-    pipelines: MemoryPipelines,
-    lane_counts: MemoryLaneCounts,
-    queues: HashMap<String, MemoryChannel>,
-}
-
-impl World for &'static Memory {
-    type State = MemoryState;
-    type Pipelines = MemoryPipelines;
-    type LaneCounts = MemoryLaneCounts;
-    type Queue = MemoryChannel;
-
-    fn state(&self) -> &MemoryState {
-        &self.state
-    }
-    fn pipelines(&self) -> &MemoryPipelines {
-        &self.pipelines
-    }
-    fn lane_counts(&self) -> &MemoryLaneCounts {
-        &self.lane_counts
-    }
-    fn queue(&self, destination: &str) -> Option<&MemoryChannel> {
-        self.queues.get(destination)
-    }
-}
 
 const PIPELINE: &str = r#"
 name = "contacts"
@@ -57,72 +25,11 @@ on_delete = "archive"
 email = "after.email | lower"
 "#;
 
-fn start() -> (&'static Memory, Transform<&'static Memory>) {
-    let queues = HashMap::from([("crm".to_owned(), MemoryChannel::default())]);
-    let world: &'static Memory = Box::leak(Box::new(Memory { queues, ..Memory::default() }));
-    world.pipelines.set(&[("contacts", 3, PIPELINE)]);
-    let environment = |name: &str| {
-        Some(match name {
-            "SOURCES" => r#"["customers"]"#.to_owned(),
-            "DESTINATIONS" => {
-                r#"{"crm":{"connector":"hubspot","queue_url":"https://sqs/crm.fifo","lanes":8}}"#.to_owned()
-            }
-            "CHANGES_LANES" => "16".to_owned(),
-            other => other.to_lowercase(),
-        })
-    };
-    (world, Transform::new(Config::read(&environment).unwrap(), world))
-}
-
-fn change(position: u32, before: Option<&str>, after: Option<&str>) -> ChangeEvent {
-    let image = |json: &str| Value::from_json(json.as_bytes()).unwrap();
-    ChangeEvent {
-        id: format!("customers/1/{position}"),
-        source: "customers".into(),
-        op: match (before, after) {
-            (None, _) => Op::Create,
-            (_, None) => Op::Delete,
-            _ => Op::Update,
-        },
-        key: Key::single("id", "c-1"),
-        before: before.map(image),
-        after: after.map(image),
-        occurred_at: Timestamp::from_millis(0),
-        epoch: 1,
-        position: Position::parse(&position.to_string()).unwrap(),
-        origin: Origin::User,
-    }
-}
-
-/// The event that Lambda hands over: one record for each frame's data.
-fn batch(data: &[Vec<u8>]) -> Vec<u8> {
-    let record = |(index, data): (usize, &Vec<u8>)| json!({"kinesis": {"sequenceNumber": (index + 1).to_string(), "approximateArrivalTimestamp": 1_700_000_000.5, "data": base64_simd::STANDARD.encode_to_string(data)}});
-    serde_json::to_vec(&json!({"Records": data.iter().enumerate().map(record).collect::<Vec<_>>()})).unwrap()
-}
-
-fn frame(events: &[ChangeEvent]) -> Vec<u8> {
-    let lanes = Lanes::new(16).unwrap();
-    let items: Vec<Item> = events
-        .iter()
-        .map(|event| Item {
-            lane: lanes.lane_of(&event.source, &event.key),
-            id: event.id.clone(),
-            json: serde_json::to_string(event).unwrap(),
-            record: 0,
-        })
-        .collect();
-    pack(Content::Events, lanes, &items).into_values().flatten().next().unwrap().body.into_bytes()
-}
-
 /// The deliveries on the destination's queue, in order: step and e-mail address.
 fn deliveries(world: &Memory) -> Vec<(String, String)> {
-    let bodies = world.queues["crm"].bodies();
-    let frames = bodies.iter().map(|body| serde_json::from_str::<Json>(body).unwrap());
     let text = |value: &Json| value.as_str().unwrap_or_default().to_owned();
-    frames
-        .flat_map(|frame| frame["deliveries"].as_array().unwrap().clone())
-        .map(|delivery| (text(&delivery["step"]), text(&delivery["fields"]["email"])))
-        .collect()
+    let told = |delivery: Json| (text(&delivery["step"]), text(&delivery["fields"]["email"]));
+    sent(world).into_iter().map(told).collect()
 }
 
 const IN: &str = r#"{"id":"c-1","email":"Ada@Example.com","consent":true}"#;
@@ -130,7 +37,7 @@ const OUT: &str = r#"{"id":"c-1","email":"Ada@Example.com","consent":false}"#;
 
 #[tokio::test]
 async fn a_row_comes_leaves_comes_back_and_goes() {
-    let (world, transform) = start();
+    let (world, transform) = start(&[("contacts", PIPELINE)]);
     let events = [
         change(1, None, Some(OUT)),
         change(2, Some(OUT), Some(IN)),
@@ -149,7 +56,7 @@ async fn a_row_comes_leaves_comes_back_and_goes() {
 #[tokio::test]
 async fn the_store_example_goes_through() {
     // events/changes/customer-comes-and-goes.json is of the example store: other fields, the same path.
-    let (world, transform) = start();
+    let (world, transform) = start(&[("contacts", PIPELINE)]);
     world.pipelines.set(&[("contacts", 4, &PIPELINE.replace("after.consent", "after.marketing_consent"))]);
     let event = include_bytes!("../../../events/changes/customer-comes-and-goes.json");
     assert!(transform.transform(event).await.unwrap().is_done());
@@ -167,7 +74,7 @@ fn every_payload_is_named_here() {
 
 #[tokio::test]
 async fn bad_data_becomes_a_failure_and_blocks_nothing() {
-    let (world, transform) = start();
+    let (world, transform) = start(&[("contacts", PIPELINE)]);
     let no_email = change(2, None, Some(r#"{"id":"c-1","emial":"a@b.example","consent":true}"#));
     let broken = frame(&[change(3, None, Some(IN))]);
     let broken = String::from_utf8(broken).unwrap().replace(r#""op":"create""#, r#""op":"made""#).into_bytes();
@@ -187,7 +94,7 @@ async fn bad_data_becomes_a_failure_and_blocks_nothing() {
 
 #[tokio::test]
 async fn a_queue_that_refuses_reports_the_first_record_that_it_lacks() {
-    let (world, transform) = start();
+    let (world, transform) = start(&[("contacts", PIPELINE)]);
     world.queues["crm"].refuse.store(1_000, Ordering::SeqCst);
     tokio::time::pause();
     let data = [frame(&[change(1, None, Some(OUT))]), frame(&[change(2, None, Some(IN))])];
@@ -200,7 +107,7 @@ async fn a_queue_that_refuses_reports_the_first_record_that_it_lacks() {
 
 #[tokio::test]
 async fn another_count_of_lanes_waits_and_so_does_all_behind_it() {
-    let (world, transform) = start();
+    let (world, transform) = start(&[("contacts", PIPELINE)]);
     let other =
         String::from_utf8(frame(&[change(2, None, Some(IN))])).unwrap().replace(r#""lanes":16"#, r#""lanes":32"#);
     let data = [frame(&[change(1, None, Some(IN))]), other.into_bytes(), frame(&[change(3, None, Some(IN))])];
@@ -211,7 +118,7 @@ async fn another_count_of_lanes_waits_and_so_does_all_behind_it() {
 
 #[tokio::test]
 async fn failures_that_cannot_be_kept_are_reported() {
-    let (world, transform) = start();
+    let (world, transform) = start(&[("contacts", PIPELINE)]);
     world.state.failures.breaks.next(1);
     let response =
         transform.transform(&batch(&[frame(&[change(1, None, Some(OUT))]), b"hello".to_vec()])).await.unwrap();
@@ -220,7 +127,7 @@ async fn failures_that_cannot_be_kept_are_reported() {
 
 #[tokio::test]
 async fn a_new_revision_is_noticed_and_an_old_one_is_not_read_again() {
-    let (world, transform) = start();
+    let (world, transform) = start(&[("contacts", PIPELINE)]);
     let data = batch(&[frame(&[change(1, None, Some(IN))])]);
     for _ in 0..3 {
         transform.transform(&data).await.unwrap();
@@ -234,7 +141,7 @@ async fn a_new_revision_is_noticed_and_an_old_one_is_not_read_again() {
 
 #[tokio::test]
 async fn a_pipeline_that_cannot_run_any_more_loses_nothing() {
-    let (world, transform) = start();
+    let (world, transform) = start(&[("contacts", PIPELINE)]);
     world.pipelines.set(&[("contacts", 3, &PIPELINE.replace("\"crm\"", "\"gone\""))]);
     assert!(transform.transform(&batch(&[frame(&[change(1, None, Some(IN))])])).await.unwrap().is_done());
     let kept = lock(&world.state.failures.kept);
@@ -244,7 +151,7 @@ async fn a_pipeline_that_cannot_run_any_more_loses_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn another_count_of_lanes_than_a_queue_was_created_with_is_refused() {
-    let (world, transform) = start();
+    let (world, transform) = start(&[("contacts", PIPELINE)]);
     lock(&world.lane_counts.0).insert("crm.fifo".to_owned(), Lanes::new(4).unwrap());
     let error = transform.transform(&batch(&[])).await.unwrap_err();
     assert!(error.to_string().contains("crm.fifo was created with 4 lanes"), "{error}");
@@ -274,7 +181,7 @@ fn versions(world: &Memory) -> Vec<(u64, i64)> {
 
 #[tokio::test]
 async fn a_version_is_chosen_by_the_arrival_also_when_a_batch_comes_again() {
-    let (world, transform) = start();
+    let (world, transform) = start(&[("contacts", PIPELINE)]);
     let now: i64 = 1_700_000_000_000;
     world.state.clock.advance(Duration::from_millis(now.unsigned_abs()));
     let data = frame(&[change(1, None, Some(IN))]);
@@ -294,7 +201,7 @@ async fn a_version_is_chosen_by_the_arrival_also_when_a_batch_comes_again() {
 
 #[tokio::test]
 async fn a_paused_pipeline_sends_nothing_that_arrives_from_then_on() {
-    let (world, transform) = start();
+    let (world, transform) = start(&[("contacts", PIPELINE)]);
     let now = Timestamp::from_millis(1_700_000_000_000);
     world.state.clock.advance(now.since(Timestamp::default()));
     let data = frame(&[change(1, None, Some(IN))]);

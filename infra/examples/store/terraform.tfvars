@@ -19,6 +19,12 @@ sources = {
   page_views = { kinesis_stream_arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/store-page-views", key = ["visitor_id"] }
 }
 
+# Tables of which pipelines look up rows, by all key attributes of the table: "S" for a text, "N" for a number. A row that
+# was read is believed for a minute, or for `cache_seconds`.
+lookup_tables = {
+  accounts = { table_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/store-accounts", key = { account_id = "S" } }
+}
+
 # Where data is used. Each destination has its own queue and its own function, so that a slow one delays no other.
 # Secrets stay in Secrets Manager; only their ARNs stand here.
 destinations = {

@@ -7,11 +7,14 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{
     Client,
-    types::{AttributeValue, KeysAndAttributes, ReturnValue},
+    types::{AttributeValue, ReturnValue},
 };
 use futures_util::future::try_join_all;
 
-use super::{failed, malformed, put_if};
+use super::{
+    batch_get::{BATCH, READ, batch_get},
+    failed, malformed, put_if,
+};
 use crate::{
     event::Order,
     ledger::{Entry, LedgerKey, Written},
@@ -19,14 +22,6 @@ use crate::{
     position::Position,
     time::{Clock, SystemClock, Timestamp},
 };
-
-/// How many keys a `BatchGetItem` takes (DynamoDB API reference).
-const BATCH: usize = 100;
-
-/// How often keys that DynamoDB left unprocessed are asked for again.
-const UNPROCESSED_TRIES: u32 = 6;
-
-const READ: &str = "dynamodb:BatchGetItem";
 
 /// The ledger's table.
 #[derive(Clone, Debug)]
@@ -43,29 +38,13 @@ impl LedgerTable {
 
     async fn read_batch(&self, keys: &[LedgerKey]) -> Result<Vec<(LedgerKey, Entry)>, PortError> {
         let by_text: HashMap<&str, &LedgerKey> = keys.iter().map(|key| (key.as_str(), key)).collect();
-        let items =
+        let asked =
             by_text.keys().map(|text| HashMap::from([("id".to_owned(), AttributeValue::S((*text).to_owned()))]));
-        let request = KeysAndAttributes::builder().consistent_read(true).set_keys(Some(items.collect())).build();
-        let mut waiting = Some(request.map_err(|error| failed(READ, &error))?);
         let mut entries = Vec::with_capacity(keys.len());
-        let mut tries = 0;
-        while let Some(request) = waiting.take() {
-            let answer = self.client.batch_get_item().request_items(&self.table, request).send().await;
-            let answer = answer.map_err(|error| failed(READ, &error))?;
-            for item in answer.responses.into_iter().flat_map(HashMap::into_values).flatten() {
-                let text = item.get("id").and_then(|id| id.as_s().ok()).ok_or_else(|| malformed(READ, "no id"))?;
-                if let Some(key) = by_text.get(text.as_str()) {
-                    entries.push(((*key).clone(), entry(&item).ok_or_else(|| malformed(READ, text))?));
-                }
-            }
-            waiting = answer.unprocessed_keys.and_then(|mut keys| keys.remove(&self.table));
-            if waiting.is_some() {
-                tries += 1;
-                if tries > UNPROCESSED_TRIES {
-                    let reason = "keys were left unprocessed again and again: the table is throttled".to_owned();
-                    return Err(PortError { operation: READ, reason });
-                }
-                tokio::time::sleep(std::time::Duration::from_millis(25) * 2_u32.pow(tries)).await;
+        for item in batch_get(&self.client, &self.table, asked.collect()).await? {
+            let text = item.get("id").and_then(|id| id.as_s().ok()).ok_or_else(|| malformed(READ, "no id"))?;
+            if let Some(key) = by_text.get(text.as_str()) {
+                entries.push(((*key).clone(), entry(&item).ok_or_else(|| malformed(READ, text))?));
             }
         }
         Ok(entries)

@@ -4,12 +4,15 @@
 //! cold start. Clients are built when first used.
 
 mod activity;
+mod attribute;
 mod backlog;
+mod batch_get;
 mod failures;
 mod gates;
 mod lanes;
 mod leases;
 mod ledger;
+mod lookups;
 mod objects;
 mod pipelines;
 mod queue;
@@ -35,6 +38,7 @@ pub use self::{
     failures::{FailuresTable, Marked},
     gates::GatesTable,
     ledger::LedgerTable,
+    lookups::LookupTables,
     objects::ObjectStore,
     pipelines::{Change, Edition, Others, PipelinesTable, PublishError, Published},
     queue::{Depth, FifoQueue},

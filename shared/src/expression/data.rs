@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc};
 
 use minijinja::value::{Object as EngineObject, ObjectRepr, Value as EngineValue, ValueKind};
 
+use super::absent;
 use crate::value::{Number, Object, Value};
 
 /// A number that neither an `i128` nor an `f64` holds exactly. It can be passed on and compared with its like, but not
@@ -70,7 +71,7 @@ pub(super) fn from_engine(value: &EngineValue, budget: &mut usize) -> Result<Val
     };
     spend(4)?;
     match value.kind() {
-        ValueKind::None => Ok(Value::Null),
+        _ if absent::is_none(value) => Ok(Value::Null),
         ValueKind::Bool => Ok(Value::Bool(value.is_true())),
         ValueKind::Number => number_from_engine(value),
         ValueKind::String => {

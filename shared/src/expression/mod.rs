@@ -3,12 +3,13 @@
 //! Jinja expressions, evaluated by the `minijinja` crate: strict about unknown names, bounded in steps and size, with
 //! no I/O and no clock but the event's. The same event gives the same result.
 
+mod absent;
 mod data;
 mod scope;
 
 use std::sync::LazyLock;
 
-use minijinja::{Environment, ErrorKind, UndefinedBehavior};
+use minijinja::{Environment, ErrorKind, UndefinedBehavior, value::Value as EngineValue};
 
 pub use self::scope::Scope;
 use crate::{nearest::suggestion, value::Value};
@@ -27,6 +28,7 @@ static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut engine = Environment::new();
     engine.set_undefined_behavior(UndefinedBehavior::Strict);
     engine.set_fuel(Some(FUEL));
+    engine.add_test("none", absent::is_none);
     engine
 });
 
@@ -53,8 +55,9 @@ impl ExpressionError {
 }
 
 impl Expression {
-    /// Compiles an expression. Names that no event has (`afer.email`) are refused here, with the nearest that exists.
-    pub fn compile(source: &str) -> Result<Self, ExpressionError> {
+    /// Compiles an expression. It may use [`Scope::NAMES`] and these further `names`; others (`afer.email`) are refused
+    /// here, with the nearest that exists.
+    pub fn compile(source: &str, names: &[&str]) -> Result<Self, ExpressionError> {
         if source.len() > MAX_SOURCE_BYTES {
             return Err(ExpressionError::new(format!(
                 "the expression is {} bytes long; at most {MAX_SOURCE_BYTES} are allowed",
@@ -64,21 +67,22 @@ impl Expression {
         let compiled = ENGINE
             .compile_expression_owned(source.to_owned())
             .map_err(|error| ExpressionError::new(format!("`{source}` is not an expression: {}", describe(&error))))?;
-        let mut names: Vec<String> = compiled.undeclared_variables(true).into_iter().collect();
-        names.sort_unstable();
-        for name in &names {
+        let mut used: Vec<String> = compiled.undeclared_variables(true).into_iter().collect();
+        used.sort_unstable();
+        for name in &used {
             let root = name.split('.').next().unwrap_or(name);
             // Functions such as `range` are globals of the engine.
             let is_global = ENGINE.globals().any(|(global, _)| global == root);
-            if !Scope::NAMES.contains(&root) && !is_global {
+            let known = || Scope::NAMES.iter().chain(names).copied();
+            if !known().any(|known| known == root) && !is_global {
                 return Err(ExpressionError::new(format!(
                     "`{source}` uses `{root}`, which no event has{}; there are {}",
-                    suggestion(root, Scope::NAMES.iter().copied()),
-                    Scope::NAMES.join(", ")
+                    suggestion(root, known()),
+                    known().collect::<Vec<_>>().join(", ")
                 )));
             }
         }
-        Ok(Self { source: source.to_owned(), compiled, names })
+        Ok(Self { source: source.to_owned(), compiled, names: used })
     }
 
     /// The text that was compiled.
@@ -86,7 +90,7 @@ impl Expression {
         &self.source
     }
 
-    /// Whether the expression looks at `name`, one of [`Scope::NAMES`].
+    /// Whether the expression looks at `name`: one of [`Scope::NAMES`], or a further one.
     pub fn uses(&self, name: &str) -> bool {
         self.names.iter().any(|used| used.split('.').next() == Some(name))
     }
@@ -97,8 +101,17 @@ impl Expression {
         if result.is_undefined() {
             return Err(self.missing(scope));
         }
-        let mut budget = MAX_RESULT_BYTES;
-        data::from_engine(&result, &mut budget).map_err(|reason| self.error(&reason))
+        self.value(&result)
+    }
+
+    /// Evaluates to a value; `None` where the expression asks for a field that is not there.
+    pub fn evaluate_if_there(&self, scope: &Scope) -> Result<Option<Value>, ExpressionError> {
+        match self.compiled.eval(scope.context()) {
+            Ok(result) if result.is_undefined() => Ok(None),
+            Err(error) if error.kind() == ErrorKind::UndefinedError => Ok(None),
+            Ok(result) => self.value(&result).map(Some),
+            Err(error) => Err(self.explain(&error, scope)),
+        }
     }
 
     /// Evaluates to true or false; anything else is a mistake in the filter.
@@ -111,6 +124,11 @@ impl Expression {
                 self.source
             ))),
         }
+    }
+
+    fn value(&self, result: &EngineValue) -> Result<Value, ExpressionError> {
+        let mut budget = MAX_RESULT_BYTES;
+        data::from_engine(result, &mut budget).map_err(|reason| self.error(&reason))
     }
 
     fn error(&self, reason: &str) -> ExpressionError {
@@ -173,7 +191,7 @@ mod tests {
 
     fn evaluate(expression: &str) -> Result<String, String> {
         let scope = Scope::of(&event(ROW));
-        Expression::compile(expression)
+        Expression::compile(expression, &[])
             .and_then(|expression| expression.evaluate(&scope))
             .map(|value| value.to_json())
             .map_err(|error| error.message)
@@ -221,7 +239,7 @@ mod tests {
             let error = evaluate(expression).unwrap_err();
             assert!(error.contains(part), "{expression}: {error}");
         }
-        assert!(Expression::compile(&"1 + ".repeat(3_000)).is_err());
+        assert!(Expression::compile(&"1 + ".repeat(3_000), &[]).is_err());
     }
 
     #[test]
@@ -236,11 +254,55 @@ mod tests {
     }
 
     #[test]
+    fn further_names_are_rows_or_nothing() {
+        let row = Value::from_json(br#"{"plan":"pro","digits":12345678901234567890123456789012345678}"#).unwrap();
+        let scope = Scope::of(&event(ROW)).with_row("account", Some(&row)).with_row("owner", None);
+        let evaluate = |source: &str| {
+            let compiled = Expression::compile(source, &["account", "owner"]);
+            compiled.and_then(|expression| expression.evaluate(&scope)).map(|value| value.to_json())
+        };
+        for (source, result) in [
+            ("account.plan ~ '/' ~ after.plan", r#""pro/pro""#),
+            ("account.digits", "12345678901234567890123456789012345678"),
+            ("account is none", "false"),
+            ("owner", "null"),
+            ("owner is none", "true"),
+            ("after.none is none", "true"),
+            ("'no' if not owner else 'yes'", r#""no""#),
+            ("owner.email", "null"),
+            ("owner.email is none", "true"),
+            ("owner.email | default('-', true)", r#""-""#),
+        ] {
+            assert_eq!(evaluate(source).as_deref(), Ok(result), "{source}");
+        }
+        for (source, part) in [
+            ("account.pln", "`account` has no field `pln`; did you mean `plan`?"),
+            ("acount.plan", "`acount`, which no event has; did you mean `account`?"),
+            ("owner.address.city", "`owner.address` is null here"),
+        ] {
+            let error = evaluate(source).unwrap_err();
+            assert!(error.message.contains(part), "{source}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_no_error_where_it_may_be_missing() {
+        let scope = Scope::of(&event(ROW));
+        let evaluate = |source: &str| Expression::compile(source, &[]).unwrap().evaluate_if_there(&scope);
+        assert_eq!(evaluate("after.plan"), Ok(Some(Value::from("pro"))));
+        assert_eq!(evaluate("after.none"), Ok(Some(Value::Null)));
+        for missing in ["after.account", "after.account.id", "after.none.id", "after.account | upper"] {
+            assert_eq!(evaluate(missing), Ok(None), "{missing}");
+        }
+        assert!(evaluate("after.exact * 2").is_err());
+    }
+
+    #[test]
     fn a_filter_is_true_or_false() {
         let scope = Scope::of(&event(ROW));
-        let filter = Expression::compile("after.plan == 'pro' and after.mrr_cents > 100").unwrap();
+        let filter = Expression::compile("after.plan == 'pro' and after.mrr_cents > 100", &[]).unwrap();
         assert_eq!(filter.matches(&scope), Ok(true));
-        let error = Expression::compile("after.plan").unwrap().matches(&scope).unwrap_err();
+        let error = Expression::compile("after.plan", &[]).unwrap().matches(&scope).unwrap_err();
         assert!(error.message.contains("gives text, but a filter has to be true or false"), "{error}");
         assert!(filter.uses("after") && !filter.uses("before"));
     }

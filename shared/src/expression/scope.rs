@@ -1,8 +1,8 @@
 //! What an expression can see.
 
-use minijinja::value::Value as EngineValue;
+use minijinja::value::{Value as EngineValue, merge_maps};
 
-use super::data;
+use super::{absent::Absent, data};
 use crate::{
     event::{ChangeEvent, Op},
     nearest::suggestion,
@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// One event as expressions see it: `after`, `before`, `key`, `op`, `occurred_at` (milliseconds since 1970), `source`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Scope {
     context: EngineValue,
 }
@@ -42,6 +42,13 @@ impl Scope {
             ("source", EngineValue::from(event.source.as_str())),
         ]);
         Self { context }
+    }
+
+    /// The same with a further name: that of a row, or of none, which is null with all its fields.
+    #[must_use]
+    pub fn with_row(&self, name: &str, row: Option<&Value>) -> Self {
+        let row = row.map_or_else(|| EngineValue::from_object(Absent), data::to_engine);
+        Self { context: merge_maps([EngineValue::from_pairs([(name, row)]), self.context()]) }
     }
 
     pub(super) fn context(&self) -> EngineValue {

@@ -6,7 +6,10 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Known, PipelineError, Problem};
+use super::{
+    Known, PipelineError, Problem,
+    lookup::{Lookup, LookupDocuments},
+};
 use crate::{
     delivery::{Removes, Step},
     destination::{self, Action, Cause, Mode},
@@ -34,6 +37,7 @@ pub struct Pipeline {
     pub(super) on_delete: OnDelete,
     pub(super) on_expire: OnDelete,
     pub(super) removes: Removes,
+    pub(super) lookups: Vec<Lookup>,
     pub(super) fields: IndexMap<String, Expression>,
 }
 
@@ -116,6 +120,8 @@ struct Document {
     on_delete: Option<Spanned<OnDelete>>,
     on_expire: Option<Spanned<OnDelete>>,
     removes: Option<Removes>,
+    #[serde(default)]
+    lookups: LookupDocuments,
     fields: Spanned<IndexMap<String, Spanned<String>>>,
 }
 
@@ -143,13 +149,13 @@ impl Pipeline {
     }
 }
 
-struct Check<'a> {
+pub(super) struct Check<'a> {
     text: &'a str,
     problems: Vec<Problem>,
 }
 
 impl Check<'_> {
-    fn problem(&mut self, at: usize, message: String) {
+    pub(super) fn problem(&mut self, at: usize, message: String) {
         let line = 1 + self.text.bytes().take(at).filter(|byte| *byte == b'\n').count();
         self.problems.push(Problem { line, message });
     }
@@ -178,11 +184,13 @@ impl Check<'_> {
         let source = self.known("source", document.source, known.sources.iter().map(String::as_str));
         let destinations = known.destinations.iter().map(|(name, _)| name.as_str());
         let destination = self.known("destination", document.destination, destinations);
-        let when = document.when.and_then(|when| self.expression("when", &when));
+        let lookups = self.lookups(&document.lookups, known);
+        let names: Vec<&str> = document.lookups.keys().map(|name| name.get_ref().as_str()).collect();
+        let when = document.when.and_then(|when| self.expression("when", &when, &names));
         let mut fields = IndexMap::new();
         let fields_at = document.fields.span().start;
         for (field, text) in document.fields.get_ref() {
-            if let Some(expression) = self.expression(field, text) {
+            if let Some(expression) = self.expression(field, text, &names) {
                 fields.insert(field.clone(), expression);
             }
         }
@@ -212,6 +220,7 @@ impl Check<'_> {
             on_delete,
             on_expire,
             removes,
+            lookups,
             fields,
         })
     }
@@ -234,8 +243,9 @@ impl Check<'_> {
         value
     }
 
-    fn expression(&mut self, what: &str, text: &Spanned<String>) -> Option<Expression> {
-        Expression::compile(text.get_ref())
+    /// An expression that may use the lookups of these names.
+    pub(super) fn expression(&mut self, what: &str, text: &Spanned<String>, lookups: &[&str]) -> Option<Expression> {
+        Expression::compile(text.get_ref(), lookups)
             .map_err(|error| self.problem(text.span().start, format!("{what}: {error}")))
             .ok()
     }

@@ -1,11 +1,17 @@
 //! A change event through a pipeline.
 
-use super::{OnDelete, Pipeline};
+use std::borrow::Cow;
+
+use super::{
+    OnDelete, Pipeline,
+    lookup::{Looked, Missing},
+};
 use crate::{
     delivery::{Delivery, Step},
     destination::Mode,
     event::{ChangeEvent, Op, Origin},
-    expression::{Expression, ExpressionError, Scope},
+    expression::{ExpressionError, Scope},
+    lookup::{RowKey, Rows},
     value::Object,
 };
 
@@ -18,18 +24,51 @@ pub enum Evaluation {
     Deliver(Box<Delivery>),
 }
 
+/// What is known of an event before its fields are mapped.
+enum Prepared<'s> {
+    /// These rows have to be read first.
+    Unread(Vec<RowKey>),
+    /// Nothing at the destination depends on it.
+    Filtered,
+    /// It is sent. The scope has the lookups' rows, where the step sends fields.
+    Send(Step, Cow<'s, Scope>),
+}
+
+/// Whether a row matches the filter.
+enum Match {
+    /// These rows have to be read first.
+    Unread(Vec<RowKey>),
+    /// It does not.
+    No,
+    /// It does. The scope with the lookups' rows, where the filter depends on them.
+    Yes(Option<Scope>),
+}
+
 impl Pipeline {
+    /// The rows of lookup tables that have to be read before the event can be evaluated, each once; none where it can
+    /// be by now, be it to an error. Reading them may show that others are needed, whose keys are made of them. An event
+    /// that the filter does not let through, where the filter itself looks nothing up, needs none.
+    pub fn wants(&self, event: &ChangeEvent, scope: &Scope, rows: &Rows) -> Vec<RowKey> {
+        match self.prepare(event, scope, rows) {
+            Ok(Prepared::Unread(keys)) => keys,
+            _ => Vec::new(),
+        }
+    }
+
     /// Filters and maps an event of the pipeline's source. The delivery says that the event has arrived when it occurred:
-    /// whoever knows better says so. `scope` is [`Scope::of`] the event, made once for all
-    /// pipelines.
-    pub fn evaluate(&self, event: &ChangeEvent, scope: &Scope) -> Result<Evaluation, ExpressionError> {
-        let step = match self.mode {
-            Mode::Append => self.append_step(event, scope)?,
-            Mode::Upsert => self.row_step(event, scope)?,
+    /// whoever knows better says so. `scope` is [`Scope::of`] the event, made once for all pipelines; `rows` are those
+    /// that the pipeline [wants](Self::wants).
+    pub fn evaluate(&self, event: &ChangeEvent, scope: &Scope, rows: &Rows) -> Result<Evaluation, ExpressionError> {
+        let (step, scope) = match self.prepare(event, scope, rows)? {
+            Prepared::Send(step, scope) => (step, scope),
+            Prepared::Filtered => return Ok(Evaluation::Filtered),
+            Prepared::Unread(_) => {
+                let message = "a lookup's row was not read, which is a defect of Freshet; please report it".to_owned();
+                return Err(ExpressionError { message });
+            }
         };
-        let Some(step) = step else { return Ok(Evaluation::Filtered) };
         // What is cleared are the fields that were sent.
-        let fields = if matches!(step, Step::Apply | Step::Clear) { self.map(scope)? } else { Object::new() };
+        let fields = if matches!(step, Step::Apply | Step::Clear) { self.map(&scope)? } else { Object::new() };
         Ok(Evaluation::Deliver(Box::new(Delivery {
             id: Delivery::id_of(&self.name, event),
             pipeline: self.name.clone(),
@@ -49,23 +88,74 @@ impl Pipeline {
         })))
     }
 
-    fn append_step(&self, event: &ChangeEvent, scope: &Scope) -> Result<Option<Step>, ExpressionError> {
-        if event.op == Op::Delete && self.when_gone(event) != OnDelete::Send {
-            return Ok(None);
+    fn prepare<'s>(&self, event: &ChangeEvent, scope: &'s Scope, rows: &Rows) -> Result<Prepared<'s>, ExpressionError> {
+        match (self.mode, event.op) {
+            (Mode::Append, Op::Delete) if self.when_gone(event) != OnDelete::Send => Ok(Prepared::Filtered),
+            // Where images are not told, or the filter depends on other rows, which were others then, the row may have
+            // matched: the ledger knows whether anything was ever sent.
+            (Mode::Upsert, Op::Delete)
+                if event.before.is_none() || (self.filters_by_lookup() && !self.judges_the_change()) =>
+            {
+                self.remove(self.when_gone(event).step(), scope, rows)
+            }
+            (Mode::Upsert, Op::Delete) => match self.filter(scope, rows)? {
+                Match::Unread(keys) => Ok(Prepared::Unread(keys)),
+                Match::No => Ok(Prepared::Filtered),
+                Match::Yes(_) => self.remove(self.when_gone(event).step(), scope, rows),
+            },
+            (mode, op) => match self.filter(scope, rows)? {
+                Match::Unread(keys) => Ok(Prepared::Unread(keys)),
+                Match::No if (mode, op) == (Mode::Upsert, Op::Update) && self.matched_before(event)? => {
+                    self.remove(self.on_leave.step(), scope, rows)
+                }
+                Match::No => Ok(Prepared::Filtered),
+                Match::Yes(Some(scope)) => Ok(Prepared::Send(Step::Apply, Cow::Owned(scope))),
+                Match::Yes(None) => self.send(Step::Apply, scope, rows, Missing::AsWritten),
+            },
         }
-        Ok(self.matches(scope)?.then_some(Step::Apply))
     }
 
-    /// What happens to the destination's row, by whether the source's row matches now and matched before.
-    fn row_step(&self, event: &ChangeEvent, scope: &Scope) -> Result<Option<Step>, ExpressionError> {
-        let step = match event.op {
-            // A row whose image is not told may have matched: the ledger knows whether anything was ever sent.
-            Op::Delete if event.before.is_none() || self.matches(scope)? => self.when_gone(event).step(),
-            Op::Create | Op::Update | Op::Read if self.matches(scope)? => Step::Apply,
-            Op::Update if self.matched_before(event)? => self.on_leave.step(),
-            _ => return Ok(None),
-        };
-        Ok(Some(step))
+    /// The row is gone, or has left the filter.
+    fn remove<'s>(&self, step: Step, scope: &'s Scope, rows: &Rows) -> Result<Prepared<'s>, ExpressionError> {
+        if step == Step::Clear {
+            return self.send(step, scope, rows, Missing::Null);
+        }
+        Ok(Prepared::Send(step, Cow::Borrowed(scope)))
+    }
+
+    /// The event is sent with its fields.
+    fn send<'s>(
+        &self,
+        step: Step,
+        scope: &'s Scope,
+        rows: &Rows,
+        missing: Missing,
+    ) -> Result<Prepared<'s>, ExpressionError> {
+        if !self.has_lookups() {
+            return Ok(Prepared::Send(step, Cow::Borrowed(scope)));
+        }
+        Ok(match self.look_up(scope, rows, missing)? {
+            Looked::Unread(keys) => Prepared::Unread(keys),
+            Looked::Skipped => Prepared::Filtered,
+            Looked::Scope(scope) => Prepared::Send(step, Cow::Owned(scope)),
+        })
+    }
+
+    /// Whether the row matches. A filter that looks nothing up is asked before anything is read.
+    fn filter(&self, scope: &Scope, rows: &Rows) -> Result<Match, ExpressionError> {
+        let when_looks_up = self.when_looks_up();
+        if !when_looks_up && !self.matches(scope)? {
+            return Ok(Match::No);
+        }
+        if !self.filters_by_lookup() {
+            return Ok(Match::Yes(None));
+        }
+        Ok(match self.look_up(scope, rows, Missing::AsWritten)? {
+            Looked::Unread(keys) => Match::Unread(keys),
+            Looked::Skipped => Match::No,
+            Looked::Scope(scope) if when_looks_up && !self.matches(&scope)? => Match::No,
+            Looked::Scope(scope) => Match::Yes(Some(scope)),
+        })
     }
 
     /// What happens when a row is deleted, by who deleted it.
@@ -81,12 +171,13 @@ impl Pipeline {
     }
 
     /// Whether the row matched before an update. A filter that looks at `op`, `before` or the time judges the change
-    /// and not the row: of such a filter nothing leaves. Without a before image the row may have matched.
+    /// and not the row: of such a filter nothing leaves. Without a before image the row may have matched, and so it may
+    /// where the filter depends on other rows, since they may have been others then.
     fn matched_before(&self, event: &ChangeEvent) -> Result<bool, ExpressionError> {
         match &self.when {
             None => Ok(true),
-            Some(when) if judges_the_change(when) => Ok(false),
-            Some(_) if event.before.is_none() => Ok(true),
+            Some(_) if self.judges_the_change() => Ok(false),
+            Some(_) if event.before.is_none() || self.filters_by_lookup() => Ok(true),
             Some(when) => when.matches(&Scope::before(event)),
         }
     }
@@ -100,8 +191,8 @@ impl Pipeline {
             })
             .collect()
     }
-}
 
-fn judges_the_change(when: &Expression) -> bool {
-    ["before", "op", "occurred_at"].iter().any(|name| when.uses(name))
+    fn judges_the_change(&self) -> bool {
+        self.when.as_ref().is_some_and(|when| ["before", "op", "occurred_at"].iter().any(|name| when.uses(name)))
+    }
 }

@@ -5,15 +5,17 @@
 pub mod believed;
 mod document;
 mod evaluate;
+mod lookup;
 pub mod state;
 pub mod timeline;
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 pub use self::{
     document::{OnDelete, OnLeave, Pipeline},
     evaluate::Evaluation,
 };
+use crate::lookup::KeyAttributes;
 
 /// One mistake in a pipeline's document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +54,8 @@ pub struct Known {
     pub sources: Vec<String>,
     /// The destinations: name and connector's slug.
     pub destinations: Vec<(String, String)>,
+    /// The lookup tables by name, with the attributes of their keys.
+    pub lookup_tables: BTreeMap<String, KeyAttributes>,
 }
 
 #[cfg(test)]
@@ -62,6 +66,7 @@ mod tests {
         event::{ChangeEvent, Op, Origin},
         expression::Scope,
         key::Key,
+        lookup::Rows,
         position::Position,
         time::Timestamp,
         value::{Object, Value},
@@ -83,6 +88,7 @@ email = "after.email | lower"
         let known = Known {
             sources: vec!["customers".into(), "orders".into()],
             destinations: vec![("crm".into(), "hubspot".into()), ("hook".into(), "webhook".into())],
+            ..Known::default()
         };
         Pipeline::parse("contacts.toml", text, 1, &known).map_err(|error| error.to_string())
     }
@@ -142,7 +148,7 @@ email = "after.email | lower"
         };
         let step = |document: &str, origin| {
             let event = event(origin);
-            match parse(document).unwrap().evaluate(&event, &Scope::of(&event)).unwrap() {
+            match parse(document).unwrap().evaluate(&event, &Scope::of(&event), &Rows::default()).unwrap() {
                 Evaluation::Deliver(delivery) => (delivery.step, delivery.removes, delivery.fields),
                 Evaluation::Filtered => panic!("{document}"),
             }

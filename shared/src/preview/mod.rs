@@ -17,6 +17,7 @@ use crate::{
     expression::Scope,
     failure::Sent,
     ledger::{Entry, LedgerKey, PastOutcome, Verdict, judge_append, judge_row},
+    lookup::Rows,
     pipeline::{Evaluation, Pipeline},
     position::Position,
 };
@@ -66,6 +67,7 @@ pub struct Preview<'a> {
     pipeline: &'a Pipeline,
     destination: &'a Destination,
     entries: HashMap<LedgerKey, Entry>,
+    rows: Rows,
 }
 
 impl<'a> Preview<'a> {
@@ -80,18 +82,24 @@ impl<'a> Preview<'a> {
         } else {
             HashMap::new()
         };
-        Self { pipeline, destination, entries }
+        Self { pipeline, destination, entries, rows: Rows::default() }
+    }
+
+    /// The same with the rows that the pipeline [wants](Pipeline::wants) for its events.
+    #[must_use]
+    pub fn with_rows(self, rows: Rows) -> Self {
+        Self { rows, ..self }
     }
 
     /// The ledger's entry that an event of the pipeline's source may need.
-    pub fn key_of(pipeline: &Pipeline, event: &ChangeEvent) -> Option<LedgerKey> {
-        let delivery = delivery(pipeline, event).ok()??;
+    pub fn key_of(pipeline: &Pipeline, event: &ChangeEvent, rows: &Rows) -> Option<LedgerKey> {
+        let delivery = delivery(pipeline, event, rows).ok()??;
         (pipeline.mode == Mode::Upsert).then(|| LedgerKey::of_row(&delivery))
     }
 
     /// What would become of the next event.
     pub fn next(&mut self, event: &ChangeEvent) -> Fate {
-        let delivery = match delivery(self.pipeline, event) {
+        let delivery = match delivery(self.pipeline, event, &self.rows) {
             Ok(Some(delivery)) => delivery,
             Ok(None) => return Fate::Filtered,
             Err(reason) => return Fate::Failed(None, reason),
@@ -152,8 +160,8 @@ impl<'a> Preview<'a> {
     }
 }
 
-fn delivery(pipeline: &Pipeline, event: &ChangeEvent) -> Result<Option<Box<Delivery>>, String> {
-    match pipeline.evaluate(event, &Scope::of(event)) {
+fn delivery(pipeline: &Pipeline, event: &ChangeEvent, rows: &Rows) -> Result<Option<Box<Delivery>>, String> {
+    match pipeline.evaluate(event, &Scope::of(event), rows) {
         Ok(Evaluation::Deliver(delivery)) => Ok(Some(delivery)),
         Ok(Evaluation::Filtered) => Ok(None),
         Err(error) => Err(error.message),
@@ -195,7 +203,11 @@ plan = "after.plan"
 "#;
 
     pub(super) fn pipeline(text: &str) -> Pipeline {
-        let known = Known { sources: vec!["customers".into()], destinations: vec![("crm".into(), "hubspot".into())] };
+        let known = Known {
+            sources: vec!["customers".into()],
+            destinations: vec![("crm".into(), "hubspot".into())],
+            ..Known::default()
+        };
         Pipeline::parse("contacts.toml", text, 0, &known).unwrap()
     }
 
@@ -261,8 +273,8 @@ plan = "after.plan"
     fn what_the_destination_holds_counts_and_not_that_newer_events_have_come() {
         let (pipeline, crm) = (pipeline(PIPELINE), crm());
         let (old, new) = (event(2, "a", None, Some(IN)), event(3, "a", Some(IN), Some(PAYS_MORE)));
-        let key = Preview::key_of(&pipeline, &old).unwrap();
-        let delivered = delivery(&pipeline, &old).unwrap().unwrap();
+        let key = Preview::key_of(&pipeline, &old, &Rows::default()).unwrap();
+        let delivered = delivery(&pipeline, &old, &Rows::default()).unwrap().unwrap();
         let told = Told { destination_key: Some("101".to_owned()), created: Some(true) };
         let mut entry = Entry::after(None, &delivered, PastOutcome::Delivered, told, Timestamp::from_millis(0));
         entry.order.position = Position::parse("99").unwrap();

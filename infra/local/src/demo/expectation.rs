@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::{
     store::{
-        Change, Customer, Order, OrderStatus, PageView, Plan, Priority, Row, Source, Ticket, TicketStatus, decimal,
+        Account, Change, Customer, Order, OrderStatus, PageView, Plan, Priority, Row, Source, Ticket, TicketStatus,
+        decimal,
     },
     values::Values,
 };
@@ -345,18 +346,23 @@ fn alarm(change: &Change) -> Effect {
     }
 }
 
-/// The help desk hears of high and urgent tickets until they are closed.
+/// The help desk hears of high and urgent tickets until they are closed, with the account that they are about.
 fn pressing_ticket(change: &Change) -> Effect {
     match &change.after {
-        Some(Row::Ticket(ticket)) if is_pressing(ticket) => Effect::Apply(Values::from([
-            ("type", json!("ticket")),
-            ("ticket_id", json!(ticket.ticket_id)),
-            ("customer_id", json!(ticket.customer_id)),
-            ("subject", json!(ticket.subject)),
-            ("status", json!(ticket.status.as_str())),
-            ("priority", json!(ticket.priority.as_str().to_uppercase())),
-            ("messages", json!(ticket.messages)),
-        ])),
+        Some(Row::Ticket(ticket)) if is_pressing(ticket) => {
+            let account = ticket.account_id.as_deref().and_then(Account::of);
+            Effect::Apply(Values::from([
+                ("type", json!("ticket")),
+                ("ticket_id", json!(ticket.ticket_id)),
+                ("customer_id", json!(ticket.customer_id)),
+                ("subject", json!(ticket.subject)),
+                ("status", json!(ticket.status.as_str())),
+                ("priority", json!(ticket.priority.as_str().to_uppercase())),
+                ("messages", json!(ticket.messages)),
+                ("account_plan", json!(account.map(|account| account.plan.as_str()))),
+                ("account_owner", json!(account.map(|account| account.owner_email))),
+            ]))
+        }
         _ => Effect::Filtered,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::store::{Customer, Order, Row, Ticket, decimal};
+use super::store::{Account, Customer, Order, Row, Ticket, decimal};
 
 /// An item: attribute names and values.
 pub type Item = HashMap<String, AttributeValue>;
@@ -46,6 +46,9 @@ fn customer(row: &Customer) -> Item {
     if let Some(country) = &row.country {
         item.insert("country".to_owned(), text(country));
     }
+    if let Some(account_id) = &row.account_id {
+        item.insert("account_id".to_owned(), text(account_id));
+    }
     // DynamoDB has no empty sets ("Supported data types and naming rules", sets).
     if !row.tags.is_empty() {
         item.insert("tags".to_owned(), AttributeValue::Ss(row.tags.iter().cloned().collect()));
@@ -77,7 +80,7 @@ fn order(row: &Order) -> Item {
 }
 
 fn ticket(row: &Ticket) -> Item {
-    attributes([
+    let mut item = attributes([
         ("ticket_id", text(&row.ticket_id)),
         ("customer_id", text(&row.customer_id)),
         ("subject", text(&row.subject)),
@@ -85,6 +88,21 @@ fn ticket(row: &Ticket) -> Item {
         ("priority", text(row.priority.as_str())),
         ("messages", number(&row.messages)),
         ("updated_at", number(&row.updated_at)),
+    ]);
+    if let Some(account_id) = &row.account_id {
+        item.insert("account_id".to_owned(), text(account_id));
+    }
+    item
+}
+
+/// An account as an item.
+pub fn account(account: &Account) -> Item {
+    attributes([
+        ("account_id", text(account.account_id)),
+        ("name", text(account.name)),
+        ("plan", text(account.plan.as_str())),
+        ("owner_email", text(account.owner_email)),
+        ("health", number(&account.health)),
     ])
 }
 

@@ -1,21 +1,27 @@
-//! The store's tables and its stream on AWS.
+//! The store's tables and its stream on AWS, and the accounts that are there when it opens.
 
 use std::{collections::HashMap, time::Duration};
 
 use anyhow::{Context, bail};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, StreamSpecification,
-    StreamViewType, TableStatus,
+    StreamViewType, TableDescription, TableStatus,
 };
 use aws_sdk_kinesis::types::StreamStatus;
 
-use super::store::Source;
+use super::{
+    item::account,
+    store::{ACCOUNTS, Source},
+};
 
 /// How often a resource that is being created is asked after.
 const POLL: Duration = Duration::from_millis(200);
 
 /// How often at most: two minutes.
 const POLLS: u32 = 600;
+
+/// The accounts' table on AWS.
+const ACCOUNTS_TABLE: &str = "store-accounts";
 
 /// Creates what does not exist yet, and waits until all is ready. Yields, by the source's name, the ARN of its stream:
 /// of the table's DynamoDB stream, or of the Kinesis stream.
@@ -27,25 +33,46 @@ pub async fn create(
     for source in Source::ALL {
         let arn = match source {
             Source::PageViews => create_stream(kinesis, source).await,
-            _ => create_table(dynamodb, source).await,
+            _ => create_streamed_table(dynamodb, source).await,
         };
         arns.insert(source.name(), arn.with_context(|| format!("{} cannot be created", source.resource()))?);
     }
+    open_accounts(dynamodb).await.with_context(|| format!("{ACCOUNTS_TABLE} cannot be filled"))?;
     Ok(arns)
 }
 
-async fn create_table(dynamodb: &aws_sdk_dynamodb::Client, source: Source) -> anyhow::Result<String> {
-    let key = source.key_attribute();
+/// The lookup table `accounts` of the stack: no source, so that it needs no stream.
+async fn open_accounts(dynamodb: &aws_sdk_dynamodb::Client) -> anyhow::Result<()> {
+    create_table(dynamodb, ACCOUNTS_TABLE, "account_id", None).await?;
+    for one in &ACCOUNTS {
+        dynamodb.put_item().table_name(ACCOUNTS_TABLE).set_item(Some(account(one))).send().await?;
+    }
+    Ok(())
+}
+
+async fn create_streamed_table(dynamodb: &aws_sdk_dynamodb::Client, source: Source) -> anyhow::Result<String> {
+    let stream = StreamSpecification::builder().stream_enabled(true).stream_view_type(StreamViewType::NewAndOldImages);
+    let table = create_table(dynamodb, source.resource(), source.key_attribute(), Some(stream.build()?)).await?;
+    table
+        .latest_stream_arn
+        .context("the table exists without a stream; enable one with NEW_AND_OLD_IMAGES, or delete the table")
+}
+
+async fn create_table(
+    dynamodb: &aws_sdk_dynamodb::Client,
+    name: &str,
+    key: &str,
+    stream: Option<StreamSpecification>,
+) -> anyhow::Result<TableDescription> {
     let attribute = AttributeDefinition::builder().attribute_name(key).attribute_type(ScalarAttributeType::S);
     let schema = KeySchemaElement::builder().attribute_name(key).key_type(KeyType::Hash);
-    let stream = StreamSpecification::builder().stream_enabled(true).stream_view_type(StreamViewType::NewAndOldImages);
     let created = dynamodb
         .create_table()
-        .table_name(source.resource())
+        .table_name(name)
         .attribute_definitions(attribute.build()?)
         .key_schema(schema.build()?)
         .billing_mode(BillingMode::PayPerRequest)
-        .stream_specification(stream.build()?)
+        .set_stream_specification(stream)
         .send()
         .await
         .map_err(aws_sdk_dynamodb::error::SdkError::into_service_error);
@@ -54,12 +81,10 @@ async fn create_table(dynamodb: &aws_sdk_dynamodb::Client, source: Source) -> an
         _ => {}
     }
     for _ in 0..POLLS {
-        let found = dynamodb.describe_table().table_name(source.resource()).send().await?;
+        let found = dynamodb.describe_table().table_name(name).send().await?;
         let table = found.table.context("DescribeTable tells of no table")?;
         if table.table_status == Some(TableStatus::Active) {
-            return table
-                .latest_stream_arn
-                .context("the table exists without a stream; enable one with NEW_AND_OLD_IMAGES, or delete the table");
+            return Ok(table);
         }
         tokio::time::sleep(POLL).await;
     }

@@ -17,7 +17,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use shared::{config::Environment, pipeline::Known};
+use shared::{config::Environment, lookup::LookupTable, pipeline::Known};
 
 pub use self::{connection::Connection, environment::DeployedEnvironment};
 
@@ -37,6 +37,8 @@ pub struct Deployed {
     pub changes_retention_hours: u32,
     pub sources: BTreeMap<String, DeployedSource>,
     pub destinations: BTreeMap<String, DeployedDestination>,
+    #[serde(default)]
+    pub lookup_tables: BTreeMap<String, LookupTable>,
     pub transform: String,
     pub collect_failures: String,
     /// The capture functions' names.
@@ -200,6 +202,7 @@ impl Deployed {
         Known {
             sources: self.sources.keys().cloned().collect(),
             destinations: destinations.map(|(name, told)| (name.clone(), told.connector.clone())).collect(),
+            lookup_tables: self.lookup_tables.iter().map(|(name, table)| (name.clone(), table.key.clone())).collect(),
         }
     }
 }
@@ -221,7 +224,8 @@ mod tests {
         "views": {"kind": "kinesis", "resource": "shop-views", "key": ["visitor_id"], "epoch": 2}
       },
       "destinations": {"crm": {"connector": "hubspot", "settings": {}, "lanes": 8, "function": "shop-freshet-deliver-crm",
-        "queue_url": "https://sqs.example/crm.fifo", "dead_letter_url": "https://sqs.example/crm-dead.fifo"}}
+        "queue_url": "https://sqs.example/crm.fifo", "dead_letter_url": "https://sqs.example/crm-dead.fifo"}},
+      "lookup_tables": {"accounts": {"table": "shop-accounts", "key": {"account_id": "S"}, "cache_seconds": 60}}
     }"#;
 
     #[test]
@@ -232,6 +236,7 @@ mod tests {
             json!({"name": "views", "epoch": 2, "key": ["visitor_id"]})
         );
         assert_eq!(deployed.known().destinations, [("crm".to_owned(), "hubspot".to_owned())]);
+        assert_eq!(deployed.known().lookup_tables["accounts"], deployed.lookup_tables["accounts"].key);
         let all = format!(r#"{{"bucket":{{"value":1}},"freshet":{{"sensitive":false,"type":[],"value":{OUTPUT}}}}}"#);
         assert_eq!(Deployed::parse("a.json", &all).unwrap(), deployed);
         let written = serde_json::to_string(&deployed).unwrap();

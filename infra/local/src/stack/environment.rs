@@ -131,7 +131,12 @@ impl Environments {
             queues.insert(destination.clone(), queue);
         }
         let sources: Vec<&String> = stack.sources.keys().collect();
-        add("transform", vec![("SOURCES", json!(sources).to_string()), ("DESTINATIONS", json!(queues).to_string())]);
+        let own = [
+            ("SOURCES", json!(sources).to_string()),
+            ("DESTINATIONS", json!(queues).to_string()),
+            ("LOOKUP_TABLES", json!(stack.declared_lookups()).to_string()),
+        ];
+        add("transform", own.into());
         Ok(Self { base, functions })
     }
 

@@ -31,6 +31,7 @@ impl Ground {
             changes_retention_hours: stack.backbone.retention_hours,
             sources: self.deployed_sources()?,
             destinations: self.deployed_destinations()?,
+            lookup_tables: stack.declared_lookups(),
             transform: names::function(name, "transform"),
             collect_failures: names::function(name, "collect-failures"),
             captures: captures.into(),

@@ -2,19 +2,22 @@
 
 mod arn;
 mod deployment;
+mod lookups;
 
-use std::{fmt, path::Path};
+use std::{collections::BTreeMap, fmt, path::Path};
 
 use indexmap::IndexMap;
 use serde::Deserialize;
 use shared::{
     destination,
     lane::Lanes,
+    lookup::LookupTable,
     nearest::suggestion,
     pipeline::Known,
     value::{Number, Object, Value},
 };
 
+pub use self::lookups::LookupTableVariables;
 use crate::mapping::filter::FilterCriteria;
 
 /// The bucket's name has more behind the stack's, and ends at 63 characters.
@@ -38,6 +41,9 @@ pub struct Variables {
     pub sources: IndexMap<String, SourceVariables>,
     /// The destinations by name.
     pub destinations: IndexMap<String, DestinationVariables>,
+    /// The lookup tables by name.
+    #[serde(default)]
+    pub lookup_tables: IndexMap<String, LookupTableVariables>,
     /// The functions' processor. From here on the local stack checks, and takes no further notice.
     pub architecture: Option<String>,
     /// The folder with the functions' zips.
@@ -345,8 +351,16 @@ impl Variables {
                 ));
             }
         }
+        for (name, table) in &self.lookup_tables {
+            lookups::problems(name, table, &mut problems);
+        }
         deployment::problems(self, &mut problems);
         problems
+    }
+
+    /// The lookup tables as transform and the commands know them.
+    pub fn declared_lookups(&self) -> BTreeMap<String, LookupTable> {
+        self.lookup_tables.iter().map(|(name, table)| (name.clone(), table.declared())).collect()
     }
 
     /// What pipelines can name.
@@ -358,6 +372,7 @@ impl Variables {
                 .iter()
                 .map(|(name, destination)| (name.clone(), destination.connector.clone()))
                 .collect(),
+            lookup_tables: self.declared_lookups().into_iter().map(|(name, table)| (name, table.key)).collect(),
         }
     }
 
@@ -510,6 +525,10 @@ alarm_topic_arn          = "arn:aws:sns:eu-central-1:123456789012:alarms"
 deletion_protection      = false
 tags                     = { team = "data" }
 backbone                 = { retention_hours = 48, on_demand = true }
+lookup_tables = {
+  accounts = { table_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/the.accounts", key = { account_id = "S" } }
+  prices   = { table_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/prices", key = { country = "S", sku = "N" }, cache_seconds = 0, kms_key_arn = "k" }
+}
 "#;
         let good = GOOD
             .replace(
@@ -524,6 +543,10 @@ backbone                 = { retention_hours = 48, on_demand = true }
         assert_eq!(variables.destinations["hook"].quota_share, Some(0.5));
         assert_eq!(variables.sources["views"].epoch(), Some(2));
         assert_eq!(variables.sources["views"].filter.len(), 1);
+        let accounts = variables.lookup_tables["accounts"].declared();
+        assert_eq!((accounts.table.as_str(), accounts.cache_seconds), ("the.accounts", 60));
+        assert_eq!(variables.lookup_tables["prices"].declared().cache_seconds, 0);
+        assert_eq!(variables.known().lookup_tables["prices"].len(), 2);
     }
 
     #[test]
@@ -580,6 +603,21 @@ backbone                 = { retention_hours = 48, on_demand = true }
             ("region  =", "architecture = \"arm\"\nregion =", "architecture is \"arm\"; Lambda has arm64 and x86_64"),
             ("region  =", "log_retention_days = 8\nregion =", "log_retention_days is 8; CloudWatch takes 1, 3, 5"),
             ("region  =", "kms_key_arn = \"x\"\nregion =", "kms_key_arn is \"x\", which is no ARN of a key"),
+            (
+                "region  =",
+                "lookup_tables = { a = { table_arn = \"a\", key = {} } }\nregion =",
+                "lookup_tables.a.table_arn is \"a\", which is no ARN of a table; it looks like arn:aws:dynamodb",
+            ),
+            (
+                "region  =",
+                "lookup_tables = { a = { table_arn = \"a\", key = { id = \"B\" } } }\nregion =",
+                "lookup_tables.a.key has to be all key attributes of the table, one or two",
+            ),
+            (
+                "region  =",
+                "lookup_tables = { a = { table_arn = \"a\", key = {}, cache_seconds = 3601 } }\nregion =",
+                "lookup_tables.a.cache_seconds is 3601; rows are kept for 0, not at all, to 3600 seconds",
+            ),
             (
                 "region  =",
                 "backbone = { retention_hours = 1 }\nregion =",

@@ -166,7 +166,11 @@ mod tests {
     fn every_example_of_a_pipeline_can_be_pushed() {
         for connector in connectors().unwrap() {
             let slug = connector.slug().to_owned();
-            let known = Known { sources: vec!["customers".into()], destinations: vec![(slug.clone(), slug.clone())] };
+            let known = Known {
+                sources: vec!["customers".into()],
+                destinations: vec![(slug.clone(), slug.clone())],
+                ..Known::default()
+            };
             for action in &connector.actions {
                 let text = example::pipeline(connector, action);
                 let pushed = Pipeline::parse("example.toml", &text, 0, &known);

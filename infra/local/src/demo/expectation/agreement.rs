@@ -1,12 +1,15 @@
 //! The pipelines' files and the hand-written rules say the same. Only this test asks the code under test; the check
 //! does not.
 
+use std::sync::Arc;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use shared::{
     delivery::Step,
     event::{ChangeEvent, Op, Origin},
     expression::Scope,
     key::Key,
+    lookup::{KeyType, Rows},
     pipeline::{Evaluation, Known, Pipeline},
     position::Position,
     time::Timestamp,
@@ -14,7 +17,10 @@ use shared::{
 };
 
 use super::*;
-use crate::demo::{item::item, store::Story};
+use crate::demo::{
+    item::{self, item},
+    store::{Account, Story},
+};
 
 const DOCUMENTS: [&str; 10] = [
     include_str!("../../../../examples/store/pipelines/customers-to-hubspot.toml"),
@@ -71,6 +77,17 @@ fn event(change: &Change) -> ChangeEvent {
     }
 }
 
+/// What the pipeline looks up for an event: accounts, as they stand in their table.
+fn rows(pipeline: &Pipeline, event: &ChangeEvent) -> Rows {
+    let mut rows = Rows::default();
+    for key in pipeline.wants(event, &Scope::of(event), &rows) {
+        let account = key.attributes().find_map(|(_, _, id)| Account::of(id));
+        let row = account.map(|account| Arc::new(value(&AttributeValue::M(item::account(account)))));
+        rows.insert(key, row);
+    }
+    rows
+}
+
 /// HubSpot is told texts, and an empty one for null.
 fn as_text(value: Value) -> Value {
     match value {
@@ -105,6 +122,7 @@ fn the_pipelines_and_the_rules_say_the_same_of_every_change() {
         ]
         .map(|(name, connector)| (name.to_owned(), connector.to_owned()))
         .to_vec(),
+        lookup_tables: [("accounts".to_owned(), [("account_id".to_owned(), KeyType::S)].into())].into(),
     };
     for (rule, document) in RULES.iter().zip(DOCUMENTS) {
         let pipeline = Pipeline::parse(rule.pipeline, document, 1, &known).unwrap();
@@ -112,7 +130,7 @@ fn the_pipelines_and_the_rules_say_the_same_of_every_change() {
         assert_eq!(names, (rule.pipeline, rule.source.name(), rule.destination));
         for change in Story::new(1).take(3_000).filter(|change| change.source == rule.source) {
             let event = event(&change);
-            let effect = match pipeline.evaluate(&event, &Scope::of(&event)).unwrap() {
+            let effect = match pipeline.evaluate(&event, &Scope::of(&event), &rows(&pipeline, &event)).unwrap() {
                 Evaluation::Filtered => Effect::Filtered,
                 Evaluation::Deliver(delivery) => match delivery.step {
                     Step::Apply => Effect::Apply(fields(rule, &delivery.fields)),

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use rand::{Rng, RngExt, seq::IndexedRandom};
 
+use super::accounts::account_of;
+
 /// A customer of the store.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Customer {
@@ -17,6 +19,8 @@ pub struct Customer {
     pub last_name: String,
     /// Two small letters; not every customer tells.
     pub country: Option<String>,
+    /// The account of the company that the customer buys for.
+    pub account_id: Option<String>,
     /// What the customer has booked.
     pub plan: Plan,
     /// Monthly recurring revenue, in cents.
@@ -93,6 +97,7 @@ impl Customer {
             first_name: if random.random_bool(0.1) { format!(" {first} ") } else { first.to_owned() },
             last_name: last.to_owned(),
             country: random.random_bool(0.85).then(|| any_country(random)),
+            account_id: account_of(count),
             plan,
             mrr_cents: plan.monthly_cents(),
             marketing_consent: random.random_bool(0.75),

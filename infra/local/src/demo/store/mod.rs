@@ -4,12 +4,14 @@
 //! one: names with stray spaces, rows touched without a change that matters, customers who leave and come back, and
 //! rows changed several times within a second.
 
+mod accounts;
 mod customers;
 mod orders;
 mod page_views;
 mod story;
 mod tickets;
 
+pub use accounts::{ACCOUNTS, Account};
 pub use customers::{Customer, Plan};
 pub use orders::{Item, Order, OrderStatus};
 pub use page_views::PageView;

@@ -131,15 +131,15 @@ impl Story {
         self.change(Write::Delete, Some(Row::Customer(customer)), None)
     }
 
-    fn any_customer_id(&mut self) -> String {
+    fn any_customer(&mut self) -> Customer {
         let at = self.random.random_range(0..self.customers.len());
-        self.customers[at].customer_id.clone()
+        self.customers[at].clone()
     }
 
     fn place_order(&mut self) -> Option<Change> {
         self.counts.orders += 1;
-        let customer_id = self.any_customer_id();
-        let order = Order::place(&mut self.random, self.counts.orders, &customer_id, self.now);
+        let customer = self.any_customer();
+        let order = Order::place(&mut self.random, self.counts.orders, &customer.customer_id, self.now);
         self.orders.push(order.clone());
         self.change(Write::Put, None, Some(Row::Order(order)))
     }
@@ -160,8 +160,8 @@ impl Story {
 
     fn open_ticket(&mut self) -> Option<Change> {
         self.counts.tickets += 1;
-        let customer_id = self.any_customer_id();
-        let ticket = Ticket::open(&mut self.random, self.counts.tickets, &customer_id, self.now);
+        let customer = self.any_customer();
+        let ticket = Ticket::open(&mut self.random, self.counts.tickets, &customer, self.now);
         self.tickets.push(ticket.clone());
         self.change(Write::Put, None, Some(Row::Ticket(ticket)))
     }

@@ -2,6 +2,8 @@
 
 use rand::{Rng, RngExt, seq::IndexedRandom};
 
+use super::Customer;
+
 /// A support ticket.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ticket {
@@ -9,6 +11,8 @@ pub struct Ticket {
     pub ticket_id: String,
     /// Who asks.
     pub customer_id: String,
+    /// The account of the company that the customer asks for.
+    pub account_id: Option<String>,
     /// What about.
     pub subject: String,
     /// How far it has come.
@@ -86,10 +90,11 @@ const SUBJECTS: [&str; 8] = [
 
 impl Ticket {
     /// A customer asks for help; it is the store's `count`-th ticket.
-    pub(super) fn open(random: &mut impl Rng, count: u64, customer_id: &str, now: i64) -> Self {
+    pub(super) fn open(random: &mut impl Rng, count: u64, customer: &Customer, now: i64) -> Self {
         Self {
             ticket_id: format!("t-{}", 7_000 + count),
-            customer_id: customer_id.to_owned(),
+            customer_id: customer.customer_id.clone(),
+            account_id: customer.account_id.clone(),
             subject: (*SUBJECTS.choose(random).unwrap_or(&SUBJECTS[0])).to_owned(),
             status: TicketStatus::Open,
             priority: *Priority::ALL.choose(random).unwrap_or(&Priority::Normal),

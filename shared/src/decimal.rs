@@ -1,6 +1,6 @@
-//! DynamoDB's numbers.
+//! DynamoDB's numbers: decimals of 38 digits.
 
-use shared::value::Number;
+use crate::value::Number;
 
 /// Digits of precision ("Supported data types and naming rules in Amazon DynamoDB", Number).
 const MAX_DIGITS: usize = 38;
@@ -53,9 +53,57 @@ pub fn parse(text: &str) -> Result<Number, NumberError> {
     Ok(number)
 }
 
+/// A number's digits without exponent or needless zeros: equal numbers have equal texts, however they were written.
+/// `None` for what is no number of DynamoDB's.
+pub fn plain(number: &Number) -> Option<String> {
+    parse(number.as_str()).ok()?;
+    let (sign, unsigned) = number.as_str().strip_prefix('-').map_or(("", number.as_str()), |text| ("-", text));
+    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
+        None => (unsigned, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = [whole, fraction].concat();
+    let significant = digits.trim_matches('0');
+    if significant.is_empty() {
+        return Some("0".to_owned());
+    }
+    // The first significant digit's power of ten, which `parse` has bounded.
+    let leading_zeros = digits.len() - digits.trim_start_matches('0').len();
+    let power = exponent + i64::try_from(whole.len()).ok()? - 1 - i64::try_from(leading_zeros).ok()?;
+    let text = match usize::try_from(power) {
+        Ok(power) if power + 1 >= significant.len() => format!("{significant:0<width$}", width = power + 1),
+        Ok(power) => {
+            let (whole, fraction) = significant.split_at(power + 1);
+            format!("{whole}.{fraction}")
+        }
+        Err(_) => format!("0.{}{significant}", "0".repeat(usize::try_from(-power - 1).ok()?)),
+    };
+    Some(format!("{sign}{text}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn equal_numbers_have_one_plain_text() {
+        for (texts, plain_text) in [
+            (&["0", "-0", "0.000", "0E+5"][..], "0"),
+            (&["101", "101.0", "1.01E2", "1010e-1", "+101"], "101"),
+            (&["-1.50", "-1.5", "-15E-1", "-0.15e1"], "-1.5"),
+            (&["1E3", "1000", "1000.00"], "1000"),
+            (&["0.001", "1E-3", "0.0010"], "0.001"),
+            (&["10.01", "1001E-2"], "10.01"),
+            (&["12345678901234567890123456789012345678"], "12345678901234567890123456789012345678"),
+        ] {
+            for text in texts {
+                assert_eq!(plain(&Number::parse(text).unwrap()).as_deref(), Some(plain_text), "{text}");
+            }
+        }
+        assert_eq!(plain(&Number::parse("1E126").unwrap()), None);
+        assert_eq!(plain(&Number::parse("1E-130").unwrap()).unwrap().len(), 132);
+    }
 
     #[test]
     fn every_number_of_dynamodb_keeps_its_digits() {
