@@ -27,6 +27,13 @@ locals {
   tables  = { for name, source in var.sources : name => source if source.dynamodb_stream_arn != null }
   streams = { for name, source in var.sources : name => source if source.kinesis_stream_arn != null }
 
+  # As transform and the freshet command know them.
+  lookup_tables = {
+    for name, table in var.lookup_tables : name => {
+      table = regex(":table/([^/]+)$", table.table_arn)[0], key = table.key, cache_seconds = table.cache_seconds
+    }
+  }
+
   lanes = { for name, destination in var.destinations : name => coalesce(destination.lanes, 4 * destination.maximum_concurrency) }
 
   # What every function of the stack shares.

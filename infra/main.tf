@@ -101,6 +101,7 @@ module "transform" {
         lanes     = local.lanes[name]
       }
     })
+    LOOKUP_TABLES = jsonencode(local.lookup_tables)
   })
 
   reads_streams = true

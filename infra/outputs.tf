@@ -19,6 +19,7 @@ output "freshet" {
         kind = "kinesis", resource = regex(":stream/([^/]+)", source.kinesis_stream_arn)[0], key = source.key, epoch = source.epoch
       }
     }
+    lookup_tables    = local.lookup_tables
     collect_failures = module.collect_failures.name
     transform        = module.transform.name
     captures         = { for name, capture in module.capture : name => capture.name }

@@ -86,6 +86,18 @@ locals {
       resources = [for destination in module.destination : destination.queue.arn]
       condition = null
     },
+    {
+      sid       = "LookUpRows"
+      actions   = ["dynamodb:BatchGetItem"]
+      resources = [for table in var.lookup_tables : table.table_arn]
+      condition = null
+    },
+    {
+      sid       = "ReadEncryptedRows"
+      actions   = ["kms:Decrypt"]
+      resources = distinct([for table in var.lookup_tables : table.kms_key_arn if table.kms_key_arn != null])
+      condition = null
+    },
   ]
 
   collect_may = [local.may.keep_failures, local.may.store_failures, local.may.redeem, local.may.read_given_up, local.may.see_what_is_gone]

@@ -4,6 +4,7 @@
 locals {
   patterns = {
     name         = "^[a-z][a-z0-9_-]{0,31}$"
+    table        = "^arn:[^:]+:dynamodb:[^:]+:\\d{12}:table/[^/*]+$"
     table_stream = "^arn:[^:]+:dynamodb:[^:]+:\\d{12}:table/[^/]+/stream/.+$"
     stream       = "^arn:[^:]+:kinesis:[^:]+:\\d{12}:stream/[^/]+$"
     secret       = "^arn:[^:]+:secretsmanager:[^:]+:\\d{12}:secret:[^*]+$"
@@ -314,6 +315,61 @@ variable "destinations" {
       for name, destination in var.destinations :
       "destinations.${name}.quota_share is ${destination.quota_share}; write which share of the vendor's quota may be used, from 0.001 to 1, or leave quota_share out"
       if destination.quota_share != null && !try(destination.quota_share >= 0.001 && destination.quota_share <= 1, false)
+    ])
+  }
+}
+
+variable "lookup_tables" {
+  description = "Tables of which pipelines look up rows, by the name that pipelines call them."
+  type = map(object({
+    table_arn = string
+    # All key attributes of the table, one or two: S for texts, N for numbers.
+    key = map(string)
+    # How long a row that was read is believed. That there is none, for five seconds at most.
+    cache_seconds = optional(number, 60)
+    # The customer key that the table is encrypted with.
+    kms_key_arn = optional(string)
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition = alltrue([for name in keys(var.lookup_tables) : can(regex(local.patterns.name, name))])
+    error_message = join("\n", [
+      for name in keys(var.lookup_tables) :
+      "lookup_tables.${name}: the name \"${name}\" has to be of lower-case letters, digits, dashes and underscores, beginning with a letter, at most 32"
+      if !can(regex(local.patterns.name, name))
+    ])
+  }
+
+  validation {
+    condition = alltrue([for table in values(var.lookup_tables) : can(regex(local.patterns.table, table.table_arn))])
+    error_message = join("\n", [
+      for name, table in var.lookup_tables :
+      "lookup_tables.${name}.table_arn is \"${table.table_arn}\", which is no ARN of a table; it looks like arn:aws:dynamodb:<region>:<account>:table/<table>"
+      if !can(regex(local.patterns.table, table.table_arn))
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for table in values(var.lookup_tables) : contains([1, 2], length(table.key)) && alltrue([for kind in values(table.key) : contains(["S", "N"], kind)])
+    ])
+    error_message = join("\n", [
+      for name, table in var.lookup_tables :
+      "lookup_tables.${name}.key has to be all key attributes of the table, one or two, each \"S\" for texts or \"N\" for numbers: such as { account_id = \"S\" }"
+      if !(contains([1, 2], length(table.key)) && alltrue([for kind in values(table.key) : contains(["S", "N"], kind)]))
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for table in values(var.lookup_tables) : table.cache_seconds >= 0 && table.cache_seconds <= 3600 && floor(table.cache_seconds) == table.cache_seconds
+    ])
+    error_message = join("\n", [
+      for name, table in var.lookup_tables :
+      "lookup_tables.${name}.cache_seconds is ${table.cache_seconds}; rows are kept for 0, not at all, to 3600 seconds"
+      if !(table.cache_seconds >= 0 && table.cache_seconds <= 3600 && floor(table.cache_seconds) == table.cache_seconds)
     ])
   }
 }

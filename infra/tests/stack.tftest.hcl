@@ -77,6 +77,13 @@ variables {
     }
     hook = { connector = "webhook", settings = { url = "https://a.example/hook" }, lanes = 1 }
   }
+  lookup_tables = {
+    accounts = {
+      table_arn   = "arn:aws:dynamodb:eu-central-1:123456789012:table/store-accounts", key = { account_id = "S" }
+      kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/accounts"
+    }
+    prices = { table_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/prices", key = { country = "S", sku = "N" }, cache_seconds = 0 }
+  }
   permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
   tags                     = { team = "data" }
 }
@@ -187,6 +194,14 @@ run "joined" {
   }
 
   assert {
+    condition = jsonencode(jsondecode(module.transform.environment["LOOKUP_TABLES"])) == jsonencode({
+      accounts = { table = "store-accounts", key = { account_id = "S" }, cache_seconds = 60 }
+      prices   = { table = "prices", key = { country = "S", sku = "N" }, cache_seconds = 0 }
+    })
+    error_message = "transform knows each lookup table's name, key and how long rows are kept."
+  }
+
+  assert {
     condition = local.environment == {
       ACTIVITY_TABLE          = "store-freshet-activity"
       CHANGES_LANES           = "16"
@@ -261,6 +276,10 @@ run "told" {
         customers  = { kind = "dynamodb", resource = "store-customers", key = [], epoch = null }
         orders     = { kind = "dynamodb", resource = "store-orders", key = [], epoch = 7 }
         page_views = { kind = "kinesis", resource = "store-page-views", key = ["visitor_id"], epoch = null }
+      }
+      lookup_tables = {
+        accounts = { table = "store-accounts", key = { account_id = "S" }, cache_seconds = 60 }
+        prices   = { table = "prices", key = { country = "S", sku = "N" }, cache_seconds = 0 }
       }
       collect_failures = "store-freshet-collect-failures"
       transform        = "store-freshet-transform"
@@ -352,6 +371,8 @@ run "permitted" {
         RedeemOversize           = ["s3:GetObject"]
         SeeWhatIsGone            = ["s3:ListBucket"]
         SendDeliveries           = ["sqs:SendMessage"]
+        LookUpRows               = ["dynamodb:BatchGetItem"]
+        ReadEncryptedRows        = ["kms:Decrypt"]
       }
       collect-failures = {
         WriteOwnLog            = ["logs:CreateLogStream", "logs:PutLogEvents"]
@@ -448,6 +469,16 @@ run "permitted" {
       "arn:aws:sqs:eu-central-1:123456789012:store-freshet-crm.fifo", "arn:aws:sqs:eu-central-1:123456789012:store-freshet-hook.fifo"
     ])
     error_message = "transform may write to the destinations' queues."
+  }
+
+  assert {
+    condition = {
+      for statement in output.functions.transform.policy : statement.Sid => join(" ", statement.Resource) if contains(["LookUpRows", "ReadEncryptedRows"], statement.Sid)
+      } == {
+      LookUpRows        = "arn:aws:dynamodb:eu-central-1:123456789012:table/store-accounts arn:aws:dynamodb:eu-central-1:123456789012:table/prices"
+      ReadEncryptedRows = "arn:aws:kms:eu-central-1:123456789012:key/accounts"
+    }
+    error_message = "transform may read rows of the lookup tables, and of no other."
   }
 }
 

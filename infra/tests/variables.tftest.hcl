@@ -400,3 +400,47 @@ run "a_topic_that_is_fifo" {
 
   expect_failures = [var.alarm_topic_arn]
 }
+
+# says: lookup_tables.Accounts: the name "Accounts" has to be of lower-case letters, digits, dashes and underscores, beginning with a letter, at most 32
+run "a_bad_lookup_table_name" {
+  command = plan
+
+  variables {
+    lookup_tables = { Accounts = { table_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/a", key = { id = "S" } } }
+  }
+
+  expect_failures = [var.lookup_tables]
+}
+
+# says: lookup_tables.accounts.table_arn is "accounts", which is no ARN of a table; it looks like arn:aws:dynamodb:<region>:<account>:table/<table>
+run "no_arn_of_a_lookup_table" {
+  command = plan
+
+  variables {
+    lookup_tables = { accounts = { table_arn = "accounts", key = { id = "S" } } }
+  }
+
+  expect_failures = [var.lookup_tables]
+}
+
+# says: lookup_tables.accounts.key has to be all key attributes of the table, one or two, each "S" for texts or "N" for numbers: such as { account_id = "S" }
+run "a_lookup_tables_key_of_another_type" {
+  command = plan
+
+  variables {
+    lookup_tables = { accounts = { table_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/a", key = { id = "B" } } }
+  }
+
+  expect_failures = [var.lookup_tables]
+}
+
+# says: lookup_tables.accounts.cache_seconds is 3601; rows are kept for 0, not at all, to 3600 seconds
+run "too_long_a_cache" {
+  command = plan
+
+  variables {
+    lookup_tables = { accounts = { table_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/a", key = { id = "S" }, cache_seconds = 3601 } }
+  }
+
+  expect_failures = [var.lookup_tables]
+}

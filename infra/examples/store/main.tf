@@ -26,6 +26,7 @@ module "freshet" {
   backbone            = var.backbone
   sources             = var.sources
   destinations        = var.destinations
+  lookup_tables       = var.lookup_tables
   architecture        = var.architecture
   packages            = var.packages
   deletion_protection = var.deletion_protection

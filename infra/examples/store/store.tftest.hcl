@@ -22,6 +22,11 @@ run "planned" {
   }
 
   assert {
+    condition     = jsonencode(output.freshet.lookup_tables) == jsonencode({ accounts = { table = "store-accounts", key = { account_id = "S" }, cache_seconds = 60 } })
+    error_message = "The stack has the lookup tables of the file."
+  }
+
+  assert {
     condition     = output.freshet.changes_lanes == 16 && output.freshet.name == "store"
     error_message = "The stack has the name and the backbone of the file."
   }

@@ -50,6 +50,17 @@ variable "destinations" {
   }))
 }
 
+variable "lookup_tables" {
+  description = "Tables of which pipelines look up rows."
+  type = map(object({
+    table_arn     = string
+    key           = map(string)
+    cache_seconds = optional(number)
+    kms_key_arn   = optional(string)
+  }))
+  default = {}
+}
+
 variable "architecture" {
   description = "The functions' processor."
   type        = string

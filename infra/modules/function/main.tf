@@ -53,7 +53,7 @@ resource "aws_lambda_function" "this" {
     precondition {
       # An approximation from above: names, values, and a little for each.
       condition     = sum([for key, value in var.environment : length(key) + length(value) + 2]) <= 4096
-      error_message = "The environment of ${var.name} is larger than the 4 KB that Lambda takes: it lists the stack's sources or destinations, so split them over two stacks."
+      error_message = "The environment of ${var.name} is larger than the 4 KB that Lambda takes: it lists the stack's sources, destinations and lookup tables, so split them over two stacks."
     }
   }
 }

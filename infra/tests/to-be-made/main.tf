@@ -41,6 +41,17 @@ resource "aws_sns_topic" "alarms" {
   name = "alarms"
 }
 
+resource "aws_dynamodb_table" "accounts" {
+  name         = "accounts"
+  billing_mode = "PAY_PER_REQUEST"
+  hash_key     = "account_id"
+
+  attribute {
+    name = "account_id"
+    type = "S"
+  }
+}
+
 module "freshet" {
   source = "../../"
 
@@ -56,6 +67,10 @@ module "freshet" {
 
   destinations = {
     crm = { connector = "hubspot", secret_arn = aws_secretsmanager_secret.crm.arn, secret_kms_key_arn = aws_kms_key.all.arn }
+  }
+
+  lookup_tables = {
+    accounts = { table_arn = aws_dynamodb_table.accounts.arn, key = { account_id = "S" }, kms_key_arn = aws_kms_key.all.arn }
   }
 }
 
