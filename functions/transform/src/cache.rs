@@ -6,7 +6,11 @@ use std::{
     time::Duration,
 };
 
-use shared::{lookup::RowKey, time::Timestamp, value::Value};
+use shared::{
+    lookup::{RowKey, Rows},
+    time::Timestamp,
+    value::Value,
+};
 
 /// How much memory the rows may take, about, in bytes.
 const MOST_BYTES: usize = 8 * 1024 * 1024;
@@ -41,10 +45,14 @@ struct Entry {
 }
 
 impl Cache {
-    /// What was read of a row and may still be believed: the row, or that there is none.
-    pub fn get(&self, key: &RowKey, now: Timestamp) -> Option<Option<Arc<Value>>> {
+    /// Puts what was read of a row, and may still be believed, among the rows; whether there was something.
+    pub fn recall(&self, key: &RowKey, now: Timestamp, rows: &mut Rows) -> bool {
         let kept = self.kept();
-        kept.entries.get(key).filter(|entry| now < entry.end.0).map(|entry| entry.row.clone())
+        let entry = kept.entries.get(key).filter(|entry| now < entry.end.0);
+        if let Some(entry) = entry {
+            rows.insert(key.clone(), entry.row.clone());
+        }
+        entry.is_some()
     }
 
     /// Keeps what was read at `now` for so long; that a row is missing, no longer than [`MISSING`].
@@ -104,7 +112,7 @@ fn value_bytes(value: &Value) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use shared::lookup::{KeyAttributes, KeyType};
+    use shared::lookup::{Found, KeyAttributes, KeyType};
 
     use super::*;
 
@@ -120,6 +128,19 @@ mod tests {
         Arc::new(Value::from("x".repeat(bytes)))
     }
 
+    /// What is known of a row: `None` where it would have to be read.
+    fn known(cache: &Cache, id: usize, now: Timestamp) -> Option<String> {
+        let mut rows = Rows::default();
+        let kept = cache.recall(&key(id), now, &mut rows);
+        let found = match rows.find("account", &key(id)) {
+            Found::Unread => None,
+            Found::Missing => Some("missing".to_owned()),
+            Found::Row(row) => row.as_str().map(str::to_owned),
+        };
+        assert_eq!(found.is_some(), kept);
+        found
+    }
+
     const fn at(seconds: i64) -> Timestamp {
         Timestamp::from_millis(seconds * 1_000)
     }
@@ -127,16 +148,16 @@ mod tests {
     #[test]
     fn a_row_is_believed_for_its_time_and_that_there_is_none_for_a_shorter_one() {
         let cache = Cache::default();
-        assert_eq!(cache.get(&key(1), at(0)), None);
+        assert_eq!(known(&cache, 1, at(0)), None);
         cache.keep(&key(1), Some(&row(1)), at(0), MINUTE);
         cache.keep(&key(2), None, at(0), MINUTE);
         cache.keep(&key(3), None, at(0), Duration::from_secs(2));
         cache.keep(&key(4), Some(&row(1)), at(0), Duration::ZERO);
-        for (id, last) in [(1, 59), (2, 4), (3, 1)] {
-            assert!(cache.get(&key(id), at(last)).is_some(), "{id}");
-            assert_eq!(cache.get(&key(id), at(last + 1)), None, "{id}");
+        for (id, last, what) in [(1, 59, "x"), (2, 4, "missing"), (3, 1, "missing")] {
+            assert_eq!(known(&cache, id, at(last)).as_deref(), Some(what), "{id}");
+            assert_eq!(known(&cache, id, at(last + 1)), None, "{id}");
         }
-        assert_eq!(cache.get(&key(4), at(0)), None);
+        assert_eq!(known(&cache, 4, at(0)), None);
     }
 
     #[test]
@@ -144,9 +165,9 @@ mod tests {
         let cache = Cache::default();
         cache.keep(&key(1), None, at(0), MINUTE);
         cache.keep(&key(1), Some(&row(3)), at(4), MINUTE);
-        assert_eq!(cache.get(&key(1), at(63)), Some(Some(row(3))));
+        assert_eq!(known(&cache, 1, at(63)).as_deref(), Some("xxx"));
         cache.keep(&key(1), Some(&row(3)), at(5), Duration::ZERO);
-        assert_eq!(cache.get(&key(1), at(5)), None);
+        assert_eq!(known(&cache, 1, at(5)), None);
         let kept = cache.kept();
         assert_eq!((kept.bytes, kept.entries.len(), kept.ends.len()), (0, 0, 0));
     }
@@ -160,11 +181,11 @@ mod tests {
             let kept = cache.kept();
             assert!(kept.bytes <= MOST_BYTES && kept.entries.len() == kept.ends.len());
         }
-        let there: Vec<usize> = (0..20).filter(|id| cache.get(&key(*id), at(1)).is_some()).collect();
+        let there: Vec<usize> = (0..20).filter(|id| known(&cache, *id, at(1)).is_some()).collect();
         assert_eq!(there, [13, 14, 15, 16, 17, 18, 19]);
         cache.keep(&key(20), Some(&row(MOST_BYTES)), at(1), MINUTE);
-        assert_eq!(cache.get(&key(20), at(1)), None, "larger than all that may be kept");
-        assert!(cache.get(&key(19), at(1)).is_some());
+        assert_eq!(known(&cache, 20, at(1)), None, "larger than all that may be kept");
+        assert!(known(&cache, 19, at(1)).is_some());
         // What has ended goes before it is in the way.
         cache.keep(&key(21), Some(&row(1)), at(60), MINUTE);
         assert_eq!(cache.kept().entries.len(), 1);

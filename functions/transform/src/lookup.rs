@@ -72,13 +72,7 @@ impl<L: Lookups> LookUp<'_, L> {
     async fn read(&self, wanted: Wanted, rows: &mut Rows) -> Vec<usize> {
         let mut reads = Vec::new();
         for (table, mut keys) in wanted {
-            keys.retain(|key, _| match self.cache.get(key, self.now) {
-                Some(row) => {
-                    rows.insert(key.clone(), row);
-                    false
-                }
-                None => true,
-            });
+            keys.retain(|key, _| !self.cache.recall(key, self.now, rows));
             if let Some(first) = keys.values().min().copied() {
                 let keys: Vec<RowKey> = keys.into_keys().collect();
                 reads.push(async move { (self.lookups.read(&table, &keys).await, table, keys, first) });

@@ -4,25 +4,33 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 
 use freshet::{
+    demo::sources,
     faults::Faults,
     services::Ports,
     stack::{Ground, StackConfig, variables::Variables},
 };
+use serde_json::json;
 use shared::{
-    aws::{Edition, FailuresTable, GatesTable, LedgerTable, ObjectStore, PipelinesTable},
+    aws::{Aws, Edition, FailuresTable, GatesTable, LedgerTable, LookupTables, ObjectStore, PipelinesTable},
     event::{Op, Order},
     failure::{Failure, Payload, Stage, Standing},
     gate::{Gate, Window},
     key::Key,
     lane::Lanes,
     ledger::{Entry, LedgerKey, Past, PastOutcome, Pending, Progress, Written},
-    ports::{Failures as _, Gates, LaneCounts, Leases, Ledger, Objects as _, Pipelines as _},
+    lookup::{KeyType, LookupTable, RowKey},
+    ports::{Failures as _, Gates, LaneCounts, Leases, Ledger, Lookups as _, Objects as _, Pipelines as _},
     position::Position,
     testing::{MemoryGates, MemoryLaneCounts, MemoryLedger},
     time::Timestamp,
+    value::Value,
 };
 
 async fn ground() -> Ground {
@@ -167,6 +175,85 @@ async fn a_gate_is_written_by_one_at_a_time() {
     of_two_that_change_a_gate_one_is_refused(&MemoryGates::default()).await;
     let ground = ground().await;
     of_two_that_change_a_gate_one_is_refused(&GatesTable::new(ground.aws().dynamodb(), "store-freshet-ledger")).await;
+}
+
+fn accounts() -> BTreeMap<String, LookupTable> {
+    let key = BTreeMap::from([("account_id".to_owned(), KeyType::S)]);
+    BTreeMap::from([(
+        "accounts".to_owned(),
+        LookupTable { table: "store-accounts".to_owned(), key, cache_seconds: 60 },
+    )])
+}
+
+fn account(id: usize) -> RowKey {
+    let id = Value::from(format!("a-{id}"));
+    RowKey::of("accounts", &accounts()["accounts"].key, |_| Some(&id)).unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn rows_are_looked_up_by_their_keys_however_many() {
+    let ground = ground().await;
+    let client = ground.aws().dynamodb();
+    sources::create(client, ground.aws().kinesis()).await.unwrap();
+    let lookups = LookupTables::new(client, &accounts());
+    // More than one BatchGetItem takes, and most of them are not there.
+    let keys: Vec<RowKey> = (1..=250).map(account).collect();
+    let rows = lookups.read("accounts", &keys).await.unwrap();
+    assert_eq!(rows.len(), 5);
+    assert_eq!(rows[&account(2)].get("owner_email"), Some(&"kofi@store.example".into()));
+    assert_eq!(rows[&account(2)].get("health").unwrap().to_json(), "34");
+    let error = lookups.read("prices", &keys).await.unwrap_err().to_string();
+    assert!(error.contains("there is no lookup table `prices` in this stack"), "{error}");
+    let gone = BTreeMap::from([(
+        "accounts".to_owned(),
+        LookupTable { table: "gone".into(), ..accounts()["accounts"].clone() },
+    )]);
+    let error = LookupTables::new(client, &gone).read("accounts", &keys[..1]).await.unwrap_err().to_string();
+    assert!(error.starts_with("dynamodb:BatchGetItem failed"), "{error}");
+}
+
+/// A table that answers with the row of one key a call at most, and leaves the others unprocessed, as DynamoDB does when
+/// it throttles. The bodies of the calls are told.
+async fn a_slow_table(never: bool) -> (Aws, Arc<Mutex<Vec<serde_json::Value>>>) {
+    use axum::{Json, Router, routing::post};
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&calls);
+    let answer = move |body: String| {
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        told.lock().unwrap().push(body.clone());
+        let mut keys = body["RequestItems"]["store-accounts"]["Keys"].as_array().unwrap().clone();
+        let found: Vec<_> = if never { Vec::new() } else { keys.pop().into_iter().collect() };
+        let rest = if keys.is_empty() { json!({}) } else { json!({"store-accounts": {"Keys": keys}}) };
+        async move { Json(json!({"Responses": {"store-accounts": found}, "UnprocessedKeys": rest})) }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().route("/", post(answer))).await });
+    let environment = move |name: &str| match name {
+        "AWS_ENDPOINT_URL" => Some(url.clone()),
+        "AWS_REGION" | "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("x".to_owned()),
+        _ => None,
+    };
+    (Aws::from_environment(&environment).unwrap(), calls)
+}
+
+#[tokio::test]
+async fn keys_that_are_left_unprocessed_are_asked_for_again_and_not_for_ever() {
+    let keys: Vec<RowKey> = (1..=3).map(account).collect();
+    let asked = |calls: &Mutex<Vec<serde_json::Value>>| -> Vec<usize> {
+        let calls = calls.lock().unwrap();
+        calls.iter().map(|call| call["RequestItems"]["store-accounts"]["Keys"].as_array().unwrap().len()).collect()
+    };
+    let (aws, calls) = a_slow_table(false).await;
+    let rows = LookupTables::new(aws.dynamodb(), &accounts()).read("accounts", &keys).await.unwrap();
+    assert_eq!((rows.len(), asked(&calls)), (3, vec![3, 2, 1]));
+    assert_eq!(calls.lock().unwrap()[0]["RequestItems"]["store-accounts"]["ConsistentRead"], true);
+
+    let (aws, calls) = a_slow_table(true).await;
+    let keys = [account(1), account(2)];
+    let error = LookupTables::new(aws.dynamodb(), &accounts()).read("accounts", &keys).await.unwrap_err().to_string();
+    assert!(error.contains("keys of store-accounts were left unprocessed again and again"), "{error}");
+    assert_eq!(asked(&calls), [2; 7]);
 }
 
 async fn a_count_of_lanes_is_kept(counts: &impl LaneCounts) {

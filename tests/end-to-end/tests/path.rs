@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     path::PathBuf,
     time::Duration,
 };
@@ -120,6 +120,31 @@ async fn a_bad_record_is_a_failure_and_its_neighbours_go_through_in_order() {
         let kept = |payload: Option<Vec<u8>>| String::from_utf8(payload.unwrap()).unwrap().contains(data);
         assert!(failures.iter().any(|failure| kept(failure.payload.bytes())), "{data}: {failures:?}");
     }
+    stack.stop().await;
+}
+
+/// The row is read in DynamoDB's own protocol, and its values arrive beside those of the event.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_looked_up_arrives_with_the_event() {
+    let stack = start().await;
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let number = AttributeValue::N("1".to_owned());
+    for (id, account) in [("t-1", Some("a-2")), ("t-2", Some("a-99")), ("t-3", None)] {
+        let put = stack.ground().aws().dynamodb().put_item().table_name("store-tickets").item("ticket_id", text(id));
+        let put = put.item("customer_id", text("c-1")).item("subject", text("Where?")).item("messages", number.clone());
+        let put = put.item("priority", text("urgent")).item("status", text("open"));
+        let account = account.map(|account| HashMap::from([("account_id".to_owned(), text(account))]));
+        let put = account.into_iter().flatten().fold(put, |put, (name, value)| put.item(name, value));
+        put.send().await.unwrap();
+    }
+    let data = events(&stack, "helpdesk", 3).await;
+    let of = |id: &str| data.iter().find(|data| data.contains(&format!(r#""ticket_id":"{id}""#))).unwrap();
+    let told = r#""account_plan":"business","account_owner":"kofi@store.example""#;
+    assert!(of("t-1").contains(told), "{}", of("t-1"));
+    for missing in ["t-2", "t-3"] {
+        assert!(of(missing).contains(r#""account_plan":null,"account_owner":null"#), "{}", of(missing));
+    }
+    assert!(stack.failures().await.unwrap().is_empty());
     stack.stop().await;
 }
 

@@ -47,8 +47,9 @@ pub async fn command(arguments: Arguments, environment: &dyn Environment) -> any
     };
     let an_hour = arguments.events_an_hour.unwrap_or(counted);
     let traffic = Traffic { events_an_hour: an_hour, rows: arguments.rows.or(rows) };
-    let keys: Vec<_> = events.iter().filter_map(|event| Preview::key_of(pipeline, event)).collect();
-    let preview = Preview::new(pipeline, destination, subject.ledger(&keys).await?);
+    let looked_up = subject.rows(&events).await?;
+    let keys: Vec<_> = events.iter().filter_map(|event| Preview::key_of(pipeline, event, &looked_up)).collect();
+    let preview = Preview::new(pipeline, destination, subject.ledger(&keys).await?).with_rows(looked_up);
     println!(
         "{}: {} → {}, by {} events {origin}; nothing is sent.\n",
         pipeline.name,

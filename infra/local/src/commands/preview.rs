@@ -89,8 +89,9 @@ pub async fn command(arguments: Arguments, environment: &dyn Environment) -> any
     let subject = arguments.asked.find(environment).await?;
     let (events, origin) = arguments.events.of(&subject, LAST).await?;
     let Subject { pipeline, destination, .. } = &subject;
-    let keys: Vec<_> = events.iter().filter_map(|event| Preview::key_of(pipeline, event)).collect();
-    let mut preview = Preview::new(pipeline, destination, subject.ledger(&keys).await?);
+    let rows = subject.rows(&events).await?;
+    let keys: Vec<_> = events.iter().filter_map(|event| Preview::key_of(pipeline, event, &rows)).collect();
+    let mut preview = Preview::new(pipeline, destination, subject.ledger(&keys).await?).with_rows(rows);
     println!(
         "{} events of {} {origin}, through {} to {}; nothing is sent.",
         events.len(),

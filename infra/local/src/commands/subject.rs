@@ -1,8 +1,9 @@
 //! The pipeline that a command is asked about: its document, its destination, and the stack that both belong to.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap, HashSet},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::{Context as _, anyhow, bail};
@@ -10,10 +11,13 @@ use clap::Args;
 use shared::{
     config::Environment,
     destination::{self, Destination},
+    event::ChangeEvent,
+    expression::Scope,
     ledger::{Entry, LedgerKey},
+    lookup::{RowKey, Rows},
     nearest::suggestion,
     pipeline::{Known, Pipeline},
-    ports::Ledger as _,
+    ports::{Ledger as _, Lookups as _},
     value::Object,
 };
 
@@ -88,6 +92,40 @@ impl Asked {
 }
 
 impl Subject<'_> {
+    /// The rows that the pipeline looks up for events; where the stack does not run, all of them are missing.
+    pub async fn rows(&self, events: &[ChangeEvent]) -> anyhow::Result<Rows> {
+        if !self.pipeline.has_lookups() {
+            return Ok(Rows::default());
+        }
+        let Some(stack) = &self.stack else {
+            println!(
+                "No stack runs here whose tables could be asked, so every lookup is shown as if its row were missing."
+            );
+            return Ok(Rows::Given(BTreeMap::new()));
+        };
+        let lookups = stack.lookups();
+        let mut rows = Rows::default();
+        loop {
+            let mut wanted: BTreeMap<String, HashSet<RowKey>> = BTreeMap::new();
+            for event in events {
+                for key in self.pipeline.wants(event, &Scope::of(event), &rows) {
+                    wanted.entry(key.table().to_owned()).or_default().insert(key);
+                }
+            }
+            if wanted.is_empty() {
+                return Ok(rows);
+            }
+            for (table, keys) in wanted {
+                let keys: Vec<RowKey> = keys.into_iter().collect();
+                let mut found = lookups.read(&table, &keys).await?;
+                for key in keys {
+                    let row = found.remove(&key).map(Arc::new);
+                    rows.insert(key, row);
+                }
+            }
+        }
+    }
+
     /// What the stack's ledger knows of these entries; nothing, where the stack does not run.
     pub async fn ledger(&self, keys: &[LedgerKey]) -> anyhow::Result<HashMap<LedgerKey, Entry>> {
         match &self.stack {

@@ -3,8 +3,8 @@
 use anyhow::bail;
 use shared::{
     aws::{
-        ActivityTable, Aws, Backbone, FailuresTable, FifoQueue, LedgerTable, ObjectStore, PipelinesTable, SecretStore,
-        row_count,
+        ActivityTable, Aws, Backbone, FailuresTable, FifoQueue, LedgerTable, LookupTables, ObjectStore, PipelinesTable,
+        SecretStore, row_count,
     },
     config::Environment,
     ports::PortError,
@@ -48,6 +48,11 @@ impl<'a> Connection<'a> {
     /// The ledger.
     pub fn ledger(&self) -> LedgerTable {
         LedgerTable::new(self.aws.dynamodb(), &self.deployed.ledger_table)
+    }
+
+    /// The lookup tables.
+    pub fn lookups(&self) -> LookupTables {
+        LookupTables::new(self.aws.dynamodb(), &self.deployed.lookup_tables)
     }
 
     /// The table of failures.

@@ -278,8 +278,8 @@ fn each_mistake_has_its_line_its_reason_and_its_mend() {
             "{to}: {error}"
         );
     }
-    let none = Pipeline::parse("a.toml", PIPELINE, 1, &Known { lookup_tables: BTreeMap::new(), ..known() });
-    let error = none.unwrap_err().to_string();
+    let without_tables = Pipeline::parse("a.toml", PIPELINE, 1, &Known { lookup_tables: BTreeMap::new(), ..known() });
+    let error = without_tables.unwrap_err().to_string();
     assert!(
         error.contains("there is none; tables are declared as `lookup_tables` in the stack's variables"),
         "{error}"

@@ -64,7 +64,7 @@ pub(super) fn problems(name: &str, table: &LookupTableVariables, problems: &mut 
         ));
     }
     if let Some(seconds) = &table.cache_seconds
-        && !whole(seconds).is_some_and(|seconds| seconds <= LONGEST_CACHE)
+        && whole(seconds).is_none_or(|seconds| seconds > LONGEST_CACHE)
     {
         problems.push(format!(
             "{place}.cache_seconds is {seconds}; rows are kept for 0, not at all, to {LONGEST_CACHE} seconds"
