@@ -7,10 +7,11 @@ mod memory;
 use std::{sync::atomic::Ordering, time::Duration};
 
 use memory::{Memory, batch, change, frame, sent, start};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use shared::{
     lane::Lanes,
     testing::{corpus::Corpus, lock},
+    time::Timestamp,
 };
 
 const PIPELINE: &str = r#"

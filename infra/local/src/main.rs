@@ -52,7 +52,7 @@ fn main() -> ExitCode {
             Command::Pipelines(arguments) => pipelines::command(arguments, &ProcessEnvironment).await,
             Command::Preview(arguments) => preview::command(arguments, &ProcessEnvironment).await,
             Command::Plan(arguments) => plan::command(arguments, &ProcessEnvironment).await,
-            Command::Status(arguments) => status::command(arguments, &ProcessEnvironment).await,
+            Command::Status(arguments) => Box::pin(status::command(arguments, &ProcessEnvironment)).await,
             Command::Failures(arguments) => failures::command(arguments, &ProcessEnvironment).await,
         }
     });

@@ -47,7 +47,7 @@ pub(super) fn object_to_engine(fields: &Object) -> EngineValue {
     EngineValue::from_pairs(fields.iter().map(|(name, value)| (name.as_str(), to_engine(value))))
 }
 
-fn number_to_engine(number: &Number) -> EngineValue {
+pub(super) fn number_to_engine(number: &Number) -> EngineValue {
     let text = number.as_str();
     if let Some(integer) = number.as_i64() {
         return EngineValue::from(integer);

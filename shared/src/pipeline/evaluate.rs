@@ -193,6 +193,7 @@ impl Pipeline {
     }
 
     fn judges_the_change(&self) -> bool {
-        self.when.as_ref().is_some_and(|when| ["before", "op", "occurred_at"].iter().any(|name| when.uses(name)))
+        let names = ["before", "changed", "op", "occurred_at"];
+        self.when.as_ref().is_some_and(|when| names.iter().any(|name| when.uses(name)))
     }
 }
