@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use freshet::commands::{self, demo, destinations, failures, invoke, pipelines, plan, preview, status};
+use freshet::commands::{self, demo, destinations, expressions, failures, invoke, pipelines, plan, preview, status};
 use shared::config::ProcessEnvironment;
 
 /// Fresh data, straight from the source.
@@ -22,6 +22,8 @@ enum Command {
     Invoke(invoke::Arguments),
     /// List what can be delivered to, show the reference page of each, and check a stack's credentials
     Destinations(destinations::Arguments),
+    /// List what expressions can use, with examples
+    Expressions(expressions::Arguments),
     /// Push, pull, compare and list the pipelines of a deployed stack
     Pipelines(pipelines::Arguments),
     /// Show what a pipeline would do with real events, without sending anything
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
             Command::Demo(arguments) => demo::command(arguments).await,
             Command::Invoke(arguments) => invoke::command(arguments).await,
             Command::Destinations(arguments) => destinations::command(&arguments, &ProcessEnvironment).await,
+            Command::Expressions(arguments) => expressions::command(&arguments),
             Command::Pipelines(arguments) => pipelines::command(arguments, &ProcessEnvironment).await,
             Command::Preview(arguments) => preview::command(arguments, &ProcessEnvironment).await,
             Command::Plan(arguments) => plan::command(arguments, &ProcessEnvironment).await,

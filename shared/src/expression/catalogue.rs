@@ -67,7 +67,7 @@ pub const CATALOGUE: &[Entry] = &[
         help: "Whether the change has touched one of these fields. A create has touched what is there; a delete and a row of a backfill nothing; an update without a before image all.",
         examples: &[("changed('after.plan')", "true"), ("changed('after.email', 'after.first_name')", "false")],
     },
-    filter("text", "lower", "| lower", "In small letters.", &[("after.first_name ~ 'X' | lower", r#""adax""#)]),
+    filter("text", "lower", "| lower", "In small letters.", &[("'ADA' | lower", r#""ada""#)]),
     filter(
         "text",
         "upper",

@@ -271,8 +271,25 @@ mod tests {
 
     #[test]
     fn bombs_are_stopped() {
-        for bomb in ["('x' * 90000000)", "[[1] * 9999] * 9999"] {
-            assert!(evaluate(bomb).is_err(), "{bomb}");
+        // The largest row that DynamoDB stores, and the longest expression.
+        let scope = Scope::of(&event(&format!(r#"{{"text":"{}"}}"#, "x,".repeat(190_000))));
+        let doubled = |text: &str| text.repeat(MAX_SOURCE_BYTES / text.len() - 10);
+        for bomb in [
+            "('x' * 90000000)".to_owned(),
+            "[[1] * 9999] * 9999".to_owned(),
+            format!("after.text {}", doubled("~ after.text ")),
+            format!("after.text {}", doubled("| replace('x', 'xxxxxxxxxxxxxxxx') ")),
+            "after.text | replace(',', after.text)".to_owned(),
+            "after.text | split(',') | map('replace', '', after.text) | join(after.text)".to_owned(),
+            "after.text | split(',') | join(after.text)".to_owned(),
+            "after.text | split(',') | sort | unique | map('upper') | map('lower') | map('upper') | join".to_owned(),
+            "9 ** 9 ** 9 ** 9 ** 9 ** 9 ** 9 ** 9".to_owned(),
+            format!("{}1{}", "[".repeat(2_000), "]".repeat(2_000)),
+            format!("{}1{}", "(".repeat(4_000), ")".repeat(4_000)),
+        ] {
+            let given = Expression::compile(&bomb, &[]).and_then(|expression| expression.evaluate(&scope));
+            let size = given.as_ref().map_or(0, |value| value.to_json().len());
+            assert!(given.is_err(), "{} gives {size} bytes", &bomb[..60.min(bomb.len())]);
         }
     }
 

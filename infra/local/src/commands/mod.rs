@@ -2,6 +2,7 @@
 
 pub mod demo;
 pub mod destinations;
+pub mod expressions;
 pub mod failures;
 pub mod invoke;
 mod latest;
