@@ -117,10 +117,11 @@ pub async fn status(stack: &Connection<'_>) -> anyhow::Result<Status> {
         let depths = try_join(queue.depth(), dead.depth()).await?;
         Ok::<_, shared::ports::PortError>((name.clone(), depths))
     });
-    let (counted, (live, (failures, depths))) = try_join(
+    // On the heap, since four readings side by side are large.
+    let (counted, (live, (failures, depths))) = Box::pin(try_join(
         activity.last(MINUTES),
         try_join(pipelines.live(), try_join(failures.list(&open), try_join_all(depths))),
-    )
+    ))
     .await?;
     Ok(Status::of(&stack.deployed, &live, &counted, &failures, &depths.into_iter().collect()))
 }
@@ -246,7 +247,8 @@ mod tests {
         };
         serde_json::from_value(serde_json::json!({
             "name": "shop", "region": "r", "pipelines_table": "p", "ledger_table": "l", "failures_table": "f",
-            "activity_table": "a", "bucket": "b", "changes_stream": "c", "changes_lanes": 16, "sources": {},
+            "activity_table": "a", "bucket": "b", "changes_stream": "c", "changes_lanes": 16,
+            "changes_retention_hours": 24, "sources": {},
             "destinations": {"crm": destination("hubspot"), "hook": destination("webhook")}, "transform": "t",
             "collect_failures": "cf",
         }))

@@ -145,7 +145,7 @@ mod tests {
     fn deployed() -> Deployed {
         serde_json::from_value(json!({
             "name": "shop", "region": "r", "pipelines_table": "p", "ledger_table": "l", "failures_table": "f",
-            "activity_table": "a", "bucket": "b", "changes_stream": "changes", "changes_lanes": 16,
+            "activity_table": "a", "bucket": "b", "changes_stream": "changes", "changes_lanes": 16, "changes_retention_hours": 24,
             "sources": {"customers": {"kind": "dynamodb", "resource": "shop-customers"}, "views": {"kind": "kinesis"}},
             "destinations": {"crm": {"connector": "hubspot", "settings": {}, "lanes": 8, "queue_url": "q",
                 "dead_letter_url": "d", "function": "f"}},
