@@ -216,9 +216,9 @@ pub struct StoredPipeline {
     pub version: u64,
     /// The newest version's TOML document, as it was pushed.
     pub document: String,
-    /// Who published it.
+    /// Who published it, or took it out of service.
     pub by: String,
-    /// When it was published.
+    /// When.
     pub at: Timestamp,
     /// What applies when; whether it is paused.
     pub state: PipelineState,

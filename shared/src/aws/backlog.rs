@@ -76,9 +76,10 @@ impl Backlog for Backbone {
 }
 
 fn record(record: Record) -> BacklogRecord {
-    // Kinesis keeps milliseconds, which a nanosecond count holds exactly.
+    // Kinesis keeps milliseconds. The SDK's fraction has a float's noise behind them, which must not make another one: the
+    // version of an event hangs on it.
     let nanos = record.approximate_arrival_timestamp.map_or(0, |at| at.as_nanos());
-    let millis = i64::try_from(nanos.div_euclid(1_000_000)).unwrap_or(i64::MAX);
+    let millis = i64::try_from((nanos + 500_000).div_euclid(1_000_000)).unwrap_or(i64::MAX);
     BacklogRecord {
         number: record.sequence_number,
         arrived_at: Timestamp::from_millis(millis),

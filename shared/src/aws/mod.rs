@@ -40,7 +40,7 @@ pub use self::{
     ledger::LedgerTable,
     lookups::LookupTables,
     objects::ObjectStore,
-    pipelines::{Change, Edition, Others, PipelinesTable, PublishError, Published},
+    pipelines::{Change, Edition, Newer, Others, PipelinesTable, PublishError, Published},
     queue::{Depth, FifoQueue},
     rows::row_count,
     secrets::SecretStore,

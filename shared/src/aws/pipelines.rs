@@ -6,6 +6,9 @@
 //!
 //! Every write of how a pipeline stands is conditional on the `edit` that was read, so that nobody's change is lost.
 
+mod clock;
+mod publish;
+
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{
@@ -14,6 +17,7 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, CancellationReason, Put, TransactWriteItem, Update},
 };
 
+pub use self::publish::{Change, Edition, Newer, Others, PublishError, Published};
 use super::{failed, malformed};
 use crate::{
     pipeline::state::PipelineState,
@@ -28,83 +32,7 @@ pub struct PipelinesTable {
     pub(super) table: String,
 }
 
-/// A transaction takes 100 writes ("`TransactWriteItems`", DynamoDB API reference): two a changed pipeline, one a retired
-/// one, and the revision.
-const MOST_WRITES: usize = 100;
-
 const TRANSACTION: &str = "dynamodb:TransactWriteItems";
-
-/// Who publishes, when, and from when on it counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Edition {
-    /// Who.
-    pub by: String,
-    /// When.
-    pub at: Timestamp,
-    /// The first arrival on the backbone that it is for: later than `at` by [`crate::pipeline::timeline::NOTICE`] where
-    /// functions run.
-    pub from: Timestamp,
-}
-
-/// For so long at most a batch comes again: a timeline's stretches that ended before are dropped. Twice the age at which
-/// the mappings of streams give a record up.
-const NEEDED: std::time::Duration = std::time::Duration::from_hours(24);
-
-/// What becomes of live pipelines that are not among those published.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Others {
-    /// They go on.
-    Keep,
-    /// They are taken out of service; their history stays.
-    Retire,
-}
-
-/// A pipeline as it stands after a publication.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Published {
-    /// Its name.
-    pub name: String,
-    /// The version that is live, or was.
-    pub version: u64,
-    /// What the publication did.
-    pub change: Change,
-}
-
-/// What a publication did to a pipeline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// It was not live before.
-    New,
-    /// Its text is another one.
-    Changed,
-    /// Its text is the one that was live.
-    Unchanged,
-    /// It runs no more.
-    Retired,
-}
-
-/// Why nothing was published.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PublishError {
-    /// The table could not be read or written.
-    #[error(transparent)]
-    Port(#[from] PortError),
-    /// Another publication came between reading and writing.
-    #[error(
-        "somebody else published pipelines at the same time, so that nothing was changed here; look at what is live now, \
-         and publish again"
-    )]
-    Overtaken,
-    /// More than one transaction takes.
-    #[error(
-        "{changes} pipelines would change, and at most 49 can at once, all or none; publish some of them first, from a \
-         folder that has only those"
-    )]
-    TooMany {
-        /// How many would change.
-        changes: usize,
-    },
-}
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -112,13 +40,6 @@ impl PipelinesTable {
     /// The table of this name.
     pub fn new(client: &Client, table: &str) -> Self {
         Self { client: client.clone(), table: table.to_owned() }
-    }
-
-    /// Makes a document the newest version of its pipeline, and answers the version: the one that is live where the text
-    /// is the same, else the next. Fails where somebody else has published meanwhile.
-    pub async fn publish(&self, name: &str, document: &str, edition: &Edition) -> Result<u64, PublishError> {
-        let published = self.publish_all(&[(name, document)], Others::Keep, edition).await?;
-        Ok(published.first().map_or(0, |published| published.version))
     }
 
     /// The pipelines that are in service.
@@ -146,6 +67,7 @@ impl PipelinesTable {
                 .client
                 .query()
                 .table_name(&self.table)
+                .consistent_read(true)
                 .key_condition_expression("kind = :history")
                 .expression_attribute_values(":history", AttributeValue::S(history_of(name)))
                 .scan_index_forward(false)
@@ -160,62 +82,6 @@ impl PipelinesTable {
                 return Ok(versions);
             }
         }
-    }
-
-    /// Publishes pipelines, name and document each, in one transaction: all of them or none. Answers one entry a
-    /// document, in their order, and then one for each pipeline that was taken out of service.
-    pub async fn publish_all(
-        &self,
-        documents: &[(&str, &str)],
-        others: Others,
-        edition: &Edition,
-    ) -> Result<Vec<Published>, PublishError> {
-        let stored = self.stored().await?;
-        let mut published = Vec::with_capacity(documents.len());
-        let mut writes = Vec::new();
-        for &(name, document) in documents {
-            let before = stored.iter().find(|pipeline| pipeline.name == name);
-            let live = before.filter(|pipeline| !pipeline.state.is_retired());
-            let (version, change) = match (live, before) {
-                (Some(live), _) if live.document == document => (live.version, Change::Unchanged),
-                (Some(live), _) => (live.version + 1, Change::Changed),
-                (None, Some(retired)) => (retired.version + 1, Change::New),
-                (None, None) => (1, Change::New),
-            };
-            if change != Change::Unchanged {
-                let state = before.map(|before| before.state.clone()).unwrap_or_default();
-                let state = state.published(version, edition.from);
-                let next = StoredPipeline {
-                    name: name.to_owned(),
-                    edit: before.map_or(0, |before| before.edit) + 1,
-                    version,
-                    document: document.to_owned(),
-                    by: edition.by.clone(),
-                    at: edition.at,
-                    state: PipelineState { timeline: state.timeline.since(edition.at - NEEDED), ..state },
-                };
-                writes.push(self.put_version(&next)?);
-                writes.push(self.put_live(&next, before.map(|before| before.edit))?);
-            }
-            published.push(Published { name: name.to_owned(), version, change });
-        }
-        if others == Others::Retire {
-            let is_named = |name: &str| documents.iter().any(|(other, _)| *other == name);
-            for pipeline in stored.iter().filter(|pipeline| !pipeline.state.is_retired() && !is_named(&pipeline.name)) {
-                let (edit, state) = (pipeline.edit + 1, pipeline.state.retired(edition.from));
-                writes.push(self.put_live(&StoredPipeline { edit, state, ..pipeline.clone() }, Some(pipeline.edit))?);
-                let (name, version) = (pipeline.name.clone(), pipeline.version);
-                published.push(Published { name, version, change: Change::Retired });
-            }
-        }
-        if writes.is_empty() {
-            return Ok(published);
-        }
-        if writes.len() >= MOST_WRITES {
-            let changes = published.iter().filter(|published| published.change != Change::Unchanged).count();
-            return Err(PublishError::TooMany { changes });
-        }
-        if self.transact(writes).await? { Ok(published) } else { Err(PublishError::Overtaken) }
     }
 
     /// Writes items and counts the revision: all or nothing. Whether all conditions held.
@@ -281,7 +147,8 @@ impl Pipelines for PipelinesTable {
     async fn revision(&self) -> Result<u64, PortError> {
         const OPERATION: &str = "dynamodb:GetItem";
         let get = self.client.get_item().table_name(&self.table).set_key(Some(key("revision", "-")));
-        let answer = get.send().await.map_err(|error| failed(OPERATION, &error))?;
+        // Consistent: a change takes effect by a time at which everybody has to know of it.
+        let answer = get.consistent_read(true).send().await.map_err(|error| failed(OPERATION, &error))?;
         // A table without a revision has no pipelines yet.
         answer.item.map_or(Ok(0), |item| number(&item, "revision").ok_or_else(|| malformed(OPERATION, "revision")))
     }
@@ -312,7 +179,7 @@ impl Pipelines for PipelinesTable {
     async fn document(&self, name: &str, version: u64) -> Result<Option<String>, PortError> {
         const OPERATION: &str = "dynamodb:GetItem";
         let key = key(&history_of(name), &format!("{version:06}"));
-        let get = self.client.get_item().table_name(&self.table).set_key(Some(key));
+        let get = self.client.get_item().table_name(&self.table).set_key(Some(key)).consistent_read(true);
         let answer = get.send().await.map_err(|error| failed(OPERATION, &error))?;
         Ok(answer.item.and_then(|item| text(&item, "document")))
     }

@@ -85,13 +85,13 @@ impl PipelineState {
         if self.pause.is_some() || is_open {
             return self.clone();
         }
-        Self { timeline: self.timeline.then(from, Applies::Version(version)), ..self.clone() }
+        Self { timeline: self.timeline.after(from, Applies::Version(version)), ..self.clone() }
     }
 
     /// Out of service from `from` on.
     #[must_use]
     pub fn retired(&self, from: Timestamp) -> Self {
-        Self { timeline: self.timeline.then(from, Applies::Retired), pause: None, replay: None }
+        Self { timeline: self.timeline.after(from, Applies::Retired), pause: None, replay: None }
     }
 
     /// Whether it is out of service, or will be.
@@ -128,7 +128,7 @@ impl PipelineState {
     /// replay, or where that is settled already.
     pub fn switched(&self, until: Timestamp, newest: u64) -> Option<Self> {
         let replay = self.replay.as_ref().filter(|replay| replay.until.is_none())?;
-        let timeline = self.timeline.then(until, Applies::Version(newest));
+        let timeline = self.timeline.after(until, Applies::Version(newest));
         let replay = Replay { until: Some(until), ..replay.clone() };
         Some(Self { timeline, pause: None, replay: Some(replay) })
     }

@@ -70,6 +70,13 @@ impl Timeline {
         Self(segments)
     }
 
+    /// The same, where nothing that has begun may change: a clock that is behind must not rewrite what another one wrote.
+    #[must_use]
+    pub fn after(&self, from: Timestamp, applies: Applies) -> Self {
+        let newest = self.newest().map_or(from, |newest| newest.from);
+        self.then(from.max(newest), applies)
+    }
+
     /// Without what ended before `since`: nothing that arrived earlier comes again.
     #[must_use]
     pub fn since(&self, since: Timestamp) -> Self {
@@ -98,6 +105,9 @@ mod tests {
         assert_eq!(paused.at(at(149)), one);
         assert_eq!(paused.at(at(10_000)), Some(Applies::Paused), "what was to begin later does not end the pause");
         assert_eq!(paused.versions().collect::<Vec<_>>(), [1]);
+        let behind = timeline.after(at(150), Applies::Version(3));
+        assert_eq!(behind.at(at(199)), one, "what is in effect stays");
+        assert_eq!(behind.at(at(200)), Some(Applies::Version(3)));
         assert_eq!(timeline.since(at(250)).segments().len(), 1);
         assert_eq!(timeline.since(at(199)).segments().len(), 2);
     }

@@ -29,7 +29,7 @@ use shared::{
     ports::{Failures as _, Gates, LaneCounts, Leases, Ledger, Lookups as _, Objects as _, Pipelines as _},
     position::Position,
     testing::{MemoryGates, MemoryLaneCounts, MemoryLedger},
-    time::Timestamp,
+    time::{Clock as _, SystemClock, Timestamp},
     value::Value,
 };
 
@@ -293,6 +293,17 @@ async fn a_published_pipeline_is_live_and_counts_the_revision() {
     let history: Vec<_> =
         table.history("contacts").await.unwrap().into_iter().map(|old| (old.version, old.by)).collect();
     assert_eq!(history, [(2, "ada".to_owned()), (1, "ada".to_owned())]);
+}
+
+#[tokio::test]
+async fn the_time_is_the_tables() {
+    let ground = ground().await;
+    let table = PipelinesTable::new(ground.aws().dynamodb(), "store-freshet-pipelines");
+    let before = SystemClock.now();
+    let now = table.now().await.unwrap();
+    assert!((before.seconds()..=SystemClock.now().seconds()).contains(&now.seconds()), "{now:?}");
+    // The header has whole seconds; this machine's clock would have to strike one by chance.
+    assert_eq!(now.millis() % 1_000, 0);
 }
 
 #[tokio::test]

@@ -169,7 +169,7 @@ async fn of_two_publications_at_once_one_is_whole_and_the_other_changes_nothing(
     let texts: Vec<&str> = live.iter().map(|live| live.document.as_str()).collect();
     assert!(texts == ["one"; 3] || texts == ["two"; 3], "{live:?}");
     for result in [results.0, results.1] {
-        assert!(matches!(result, Ok(_) | Err(PublishError::Overtaken)), "{result:?}");
+        assert!(matches!(result, Ok(_) | Err(PublishError::Overtaken(_))), "{result:?}");
     }
 }
 

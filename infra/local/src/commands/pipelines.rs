@@ -190,7 +190,7 @@ pub async fn push(stack: &Connection<'_>, folder: &Path, others: Others, edition
     let documents: Vec<_> = files.iter().map(|file| (&*file.pipeline.name, &*file.document)).collect();
     let published = match stack.pipelines().publish_all(&documents, others, edition).await {
         Ok(published) => published,
-        Err(error @ PublishError::Overtaken) => {
+        Err(error @ PublishError::Overtaken(_)) => {
             bail!("{error}; `freshet pipelines diff {}` shows it", folder.display())
         }
         Err(error) => return Err(error.into()),
