@@ -26,10 +26,16 @@ use shared::{
     time::{Clock as _, SystemClock, Timestamp},
     value::Value,
 };
+use tokio::task::JoinSet;
 
 /// A publication that is in effect for whatever arrives.
 fn at_once() -> Edition {
-    Edition { by: "a test".to_owned(), at: SystemClock.now(), from: Timestamp::from_millis(0) }
+    by("a test")
+}
+
+/// The same, by somebody.
+fn by(name: &str) -> Edition {
+    Edition { by: name.to_owned(), at: SystemClock.now(), from: Timestamp::from_millis(0) }
 }
 
 fn store() -> PathBuf {
@@ -71,8 +77,17 @@ fn folder_with(file: &str, from: &str, to: &str) -> tempfile::TempDir {
     folder
 }
 
+/// A folder with all of the store's pipelines.
+fn all_of_the_store() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (file, bytes) in files(&store().join("pipelines")) {
+        std::fs::write(folder.path().join(file), bytes).unwrap();
+    }
+    folder
+}
+
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+    let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_file());
     entries.map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap())).collect()
 }
 
@@ -84,7 +99,7 @@ async fn pipelines_are_pushed_whole_or_not_at_all_and_pulled_byte_for_byte() {
     let other =
         "name = \"a\"\nsource = \"orders\"\ndestination = \"warehous\"\naction = \"send\"\n[fields]\na = \"after.a\"\n";
     std::fs::write(wrong.path().join("a.toml"), other).unwrap();
-    let error = pipelines::push(&stack, wrong.path(), Others::Keep, &at_once()).await.unwrap_err().to_string();
+    let error = pipelines::push(&stack, wrong.path(), Others::Keep, false, &at_once()).await.unwrap_err().to_string();
     assert!(error.starts_with("nothing was pushed:\n"), "{error}");
     assert!(error.contains("a.toml:3: there is no destination `warehous`"), "{error}");
     assert!(error.contains("customers-to-hubspot.toml:7: there is no source `custmers`"), "{error}");
@@ -93,8 +108,9 @@ async fn pipelines_are_pushed_whole_or_not_at_all_and_pulled_byte_for_byte() {
         "No pipeline is live on this stack; `freshet pipelines push <folder>` makes some so.\n"
     );
 
-    let folder = store().join("pipelines");
-    let pushed = pipelines::push(&stack, &folder, Others::Keep, &at_once()).await.unwrap();
+    let folder = all_of_the_store();
+    let folder = folder.path();
+    let pushed = pipelines::push(&stack, folder, Others::Keep, false, &at_once()).await.unwrap();
     assert_eq!(
         pushed,
         "customers-to-customer-io  version 1 (new)\n\
@@ -106,9 +122,10 @@ async fn pipelines_are_pushed_whole_or_not_at_all_and_pulled_byte_for_byte() {
          orders-to-warehouse       version 1 (new)\n\
          page-views-to-analytics   version 1 (new)\n\
          tickets-to-helpdesk       version 1 (new)\n\
-         tickets-to-slack          version 1 (new)\n"
+         tickets-to-slack          version 1 (new)\n\
+         In effect for what arrives from 1970-01-01T00:00:00.000Z on.\n"
     );
-    assert_eq!(pipelines::diff(&stack, &folder).await.unwrap(), "");
+    assert_eq!(pipelines::diff(&stack, folder).await.unwrap(), "");
     let listed = pipelines::list(&stack).await.unwrap();
     assert_eq!(
         listed.lines().nth(1).unwrap(),
@@ -117,7 +134,7 @@ async fn pipelines_are_pushed_whole_or_not_at_all_and_pulled_byte_for_byte() {
 
     let pulled = tempfile::tempdir().unwrap();
     pipelines::pull(&stack, pulled.path(), false).await.unwrap();
-    assert_eq!(files(pulled.path()), files(&folder));
+    assert_eq!(files(pulled.path()), files(folder));
     // A file that says something else is kept, unless it is to go.
     let file = pulled.path().join("orders-to-warehouse.toml");
     let text = std::fs::read_to_string(&file).unwrap();
@@ -127,7 +144,7 @@ async fn pipelines_are_pushed_whole_or_not_at_all_and_pulled_byte_for_byte() {
     let diff = pipelines::diff(&stack, pulled.path()).await.unwrap();
     assert!(diff.starts_with("--- live/orders-to-warehouse version 1\n+++ "), "{diff}");
     assert!(diff.contains("\n-when = \"after.status != 'placed'\"\n+when = \"after.status != 'paid'\"\n"), "{diff}");
-    let pushed = pipelines::push(&stack, pulled.path(), Others::Keep, &at_once()).await.unwrap();
+    let pushed = pipelines::push(&stack, pulled.path(), Others::Keep, false, &at_once()).await.unwrap();
     assert!(pushed.contains("orders-to-warehouse       version 2 (changed)"), "{pushed}");
     assert!(pushed.contains("orders-to-analytics       version 1 (unchanged)"), "{pushed}");
     pipelines::pull(&stack, &pulled.path().join("new"), false).await.unwrap();
@@ -137,11 +154,15 @@ async fn pipelines_are_pushed_whole_or_not_at_all_and_pulled_byte_for_byte() {
 
     // What is not in the folder goes with --prune only; when it comes back, its history goes on.
     let one = folder_with("orders-to-warehouse.toml", "'placed'", "'new'");
-    let pruned = pipelines::push(&stack, one.path(), Others::Retire, &at_once()).await.unwrap();
+    let pruned = pipelines::push(&stack, one.path(), Others::Retire, false, &at_once()).await.unwrap();
     assert!(pruned.starts_with("orders-to-warehouse       version 3 (changed)\n"), "{pruned}");
     assert!(pruned.contains("orders-to-analytics       version 1 (out of service)\n"), "{pruned}");
     assert_eq!(pipelines::list(&stack).await.unwrap().lines().count(), 2);
-    let again = pipelines::push(&stack, &folder, Others::Keep, &at_once()).await.unwrap();
+    // The first folder has seen none of it.
+    let error = pipelines::push(&stack, folder, Others::Keep, false, &at_once()).await.unwrap_err().to_string();
+    assert!(error.contains("\n  orders-to-analytics: taken out of service by a test, "), "{error}");
+    assert!(error.contains("\n  orders-to-warehouse: version 3 by a test, "), "{error}");
+    let again = pipelines::push(&stack, folder, Others::Keep, true, &at_once()).await.unwrap();
     assert!(again.contains("orders-to-analytics       version 2 (new)\n"), "{again}");
     assert!(again.contains("orders-to-warehouse       version 4 (changed)\n"), "{again}");
 }
@@ -158,19 +179,159 @@ async fn fifty_pipelines_are_too_many_for_one_push_and_nothing_changes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_publications_at_once_one_is_whole_and_the_other_changes_nothing() {
+async fn of_two_publications_at_once_one_is_whole_and_the_other_is_told_of_it() {
     let ground = ground().await;
     let stack = connect(&ground.deployed().unwrap());
     let table = stack.pipelines();
+    table.publish_all(&[("a", "zero"), ("b", "zero"), ("c", "zero")], Others::Keep, &at_once()).await.unwrap();
     let (one, two) = (["a", "b", "c"].map(|name| (name, "one")), ["a", "b", "c"].map(|name| (name, "two")));
-    let (ada, bo) = (at_once(), at_once());
-    let results = tokio::join!(table.publish_all(&one, Others::Keep, &ada), table.publish_all(&two, Others::Keep, &bo));
+    let (ada, bo) = (by("ada"), by("bo"));
+    let seen = ["a", "b", "c"].map(|name| (name.to_owned(), 1)).into();
+    let results = tokio::join!(
+        table.publish_over(&one, Others::Keep, &ada, Some(&seen)),
+        table.publish_over(&two, Others::Keep, &bo, Some(&seen)),
+    );
+    let (first, error) = match results {
+        (Ok(_), Err(error)) => ("ada", error),
+        (Err(error), Ok(_)) => ("bo", error),
+        results => unreachable!("one of them, and not {results:?}"),
+    };
     let live = table.live().await.unwrap();
-    let texts: Vec<&str> = live.iter().map(|live| live.document.as_str()).collect();
-    assert!(texts == ["one"; 3] || texts == ["two"; 3], "{live:?}");
-    for result in [results.0, results.1] {
-        assert!(matches!(result, Ok(_) | Err(PublishError::Overtaken(_))), "{result:?}");
+    let won = if first == "ada" { "one" } else { "two" };
+    assert!(live.iter().all(|live| live.document == won && live.version == 2 && live.by == first), "{live:?}");
+    let told = error.to_string();
+    println!("{told}");
+    let at = if first == "ada" { &ada } else { &bo }.at.to_rfc3339();
+    for name in ["a", "b", "c"] {
+        let line = format!("\n  {name}: version 2 by {first}, {at}; the last that was seen here is version 1");
+        assert!(told.contains(&line), "{told}");
     }
+    assert_eq!(table.history("a").await.unwrap().len(), 2, "nothing of the other's is kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_published_does_not_come_between_publications() {
+    let ground = ground().await;
+    let stack = connect(&ground.deployed().unwrap());
+    let table = stack.pipelines();
+    // All count the one revision, so that some come between others' reading and writing.
+    let mut all = JoinSet::new();
+    for number in 0..6 {
+        let table = table.clone();
+        all.spawn(async move { table.publish(&format!("p-{number}"), "one", &at_once()).await.unwrap() });
+    }
+    assert_eq!(all.join_all().await, [1; 6]);
+    // Nor does a pause, or what deliver notes of one.
+    let pause = async {
+        for _ in 0..3 {
+            pipelines::pause(&stack, "p-0", "ada", None, SystemClock.now()).await.unwrap();
+            pipelines::resume(&stack, "p-0", SystemClock.now()).await.unwrap();
+        }
+    };
+    let publish = async {
+        for version in 2..6 {
+            assert_eq!(table.publish("p-0", &version.to_string(), &at_once()).await.unwrap(), version);
+        }
+    };
+    tokio::join!(pause, publish);
+    let stored = table.find("p-0").await.unwrap().unwrap();
+    assert_eq!((stored.version, stored.document.as_str()), (5, "5"), "no change of either is lost");
+    assert!(stored.state.replay.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_does_not_overwrite_what_its_folder_has_not_seen() {
+    const FILE: &str = "orders-to-warehouse.toml";
+    let ground = ground().await;
+    let stack = connect(&ground.deployed().unwrap());
+    let first = all_of_the_store();
+    pipelines::push(&stack, first.path(), Others::Keep, false, &by("ada")).await.unwrap();
+    let (ada, bo) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for folder in [&ada, &bo] {
+        pipelines::pull(&stack, folder.path(), false).await.unwrap();
+    }
+    let edit = |folder: &tempfile::TempDir, from: &str, to: &str| {
+        let file = folder.path().join(FILE);
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.contains(from), "{text}");
+        std::fs::write(file, text.replace(from, to)).unwrap();
+    };
+    // Minutes may lie between what Bo has read and what he pushes.
+    edit(&ada, "'placed'", "'paid'");
+    pipelines::push(&stack, ada.path(), Others::Keep, false, &by("ada")).await.unwrap();
+    edit(&bo, "'placed'", "'returned'");
+    let error = pipelines::push(&stack, bo.path(), Others::Keep, false, &by("bo")).await.unwrap_err().to_string();
+    println!("{error}");
+    assert!(error.contains("\n  orders-to-warehouse: version 2 by ada, "), "{error}");
+    assert!(error.contains("; the last that was seen here is version 1\n"), "{error}");
+    assert!(
+        error.contains(" and push with --force, or give yours up with `freshet pipelines pull --force /"),
+        "{error}"
+    );
+    let show = async || pipelines::show(&stack, "orders-to-warehouse", None).await.unwrap();
+    assert!(show().await.contains("'paid'"));
+    // His edit is kept by a pull, too; what he has not touched is brought up to date.
+    let error = pipelines::pull(&stack, bo.path(), false).await.unwrap_err().to_string();
+    assert!(error.contains(FILE), "{error}");
+    let pulled = pipelines::pull(&stack, first.path(), false).await.unwrap();
+    assert!(pulled.contains("orders-to-warehouse.toml  version 2 (brought up to date)\n"), "{pulled}");
+    assert_eq!(files(first.path()), files(ada.path()));
+    pipelines::push(&stack, bo.path(), Others::Keep, true, &by("bo")).await.unwrap();
+    assert!(show().await.contains("'returned'"));
+    // A pipeline that somebody has added is not taken out of service by who does not know of it.
+    std::fs::remove_file(ada.path().join(FILE)).unwrap();
+    let error = pipelines::push(&stack, ada.path(), Others::Retire, false, &by("ada")).await.unwrap_err().to_string();
+    assert!(error.contains("orders-to-warehouse: version 3 by bo, "), "{error}");
+    // A checkout of git has seen nothing: what git has counts.
+    let checkout = all_of_the_store();
+    let pushed = pipelines::push(&stack, checkout.path(), Others::Keep, false, &by("ci")).await.unwrap();
+    assert!(pushed.contains("orders-to-warehouse       version 4 (changed)\n"), "{pushed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipeline_is_rolled_back_paused_and_resumed_and_its_history_tells() {
+    const NAME: &str = "orders-to-warehouse";
+    let ground = ground().await;
+    let stack = connect(&ground.deployed().unwrap());
+    let one = folder_with("orders-to-warehouse.toml", "'placed'", "'placed'");
+    let two = folder_with("orders-to-warehouse.toml", "'placed'", "'paid'");
+    let text =
+        |folder: &tempfile::TempDir| std::fs::read_to_string(folder.path().join(format!("{NAME}.toml"))).unwrap();
+    for (folder, name) in [(&one, "ada"), (&two, "bo")] {
+        pipelines::push(&stack, folder.path(), Others::Keep, false, &by(name)).await.unwrap();
+    }
+    let error = pipelines::roll_back(&stack, NAME, 7, &by("ada")).await.unwrap_err().to_string();
+    assert_eq!(error, format!("{NAME} has no version 7; its versions are 1 to 2"));
+    let error = pipelines::roll_back(&stack, "orders-to-warehose", 1, &by("ada")).await.unwrap_err().to_string();
+    assert!(error.contains(&format!("did you mean `{NAME}`?")), "{error}");
+    let told = pipelines::roll_back(&stack, NAME, 1, &by("ada")).await.unwrap();
+    assert_eq!(told, format!("{NAME}  version 3, a copy of 1; changes already sent are not undone\n"));
+    for (version, folder) in [(None, &one), (Some(3), &one), (Some(2), &two), (Some(1), &one)] {
+        assert_eq!(pipelines::show(&stack, NAME, version).await.unwrap(), text(folder), "{version:?}");
+    }
+    let history = pipelines::history(&stack, NAME).await.unwrap();
+    let lines: Vec<Vec<&str>> = history.lines().map(|line| line.split_whitespace().collect()).collect();
+    let told: Vec<_> = lines.iter().map(|line| (line[0], line[2])).collect();
+    assert_eq!(told, [("version", "by"), ("3", "ada"), ("2", "bo"), ("1", "ada")], "{history}");
+
+    let now = Timestamp::from_millis(1_900_000_000_000);
+    let error = pipelines::resume(&stack, NAME, now).await.unwrap_err().to_string();
+    assert!(error.starts_with(&format!("{NAME} is not paused; it is ")), "{error}");
+    let told = pipelines::pause(&stack, NAME, "bo", Some("the wrong plan"), now).await.unwrap();
+    // Half of the day for which the backbone keeps events, by `date -u -d @1900043200`.
+    assert!(told.contains("kept at least until 2030-03-18T05:46:40.000Z"), "{told}");
+    let error = pipelines::pause(&stack, NAME, "ada", None, now).await.unwrap_err().to_string();
+    assert!(error.contains("already") && error.contains("by bo"), "{error}");
+    let list = pipelines::list(&stack).await.unwrap();
+    assert!(
+        list.contains("paused since 2030-03-17T17:46:40.000Z by bo, nothing is lost until 2030-03-18T17:46:40.000Z"),
+        "{list}"
+    );
+    // What is mended meanwhile is what the replay sends with.
+    pipelines::push(&stack, two.path(), Others::Keep, true, &by("ada")).await.unwrap();
+    let told = pipelines::resume(&stack, NAME, now + Duration::from_mins(1)).await.unwrap();
+    assert!(told.starts_with(&format!("{NAME} is resumed with version 4: ")), "{told}");
+    assert!(pipelines::list(&stack).await.unwrap().contains("resumed, what the pause left out is being sent"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -250,7 +411,7 @@ async fn a_rejected_delivery_is_listed_redriven_and_discarded() {
     let running = start().await;
     let stack = connect(&running.ground().deployed().unwrap());
     let folder = folder_with("customers-to-hubspot.toml", "archive", "archive");
-    pipelines::push(&stack, folder.path(), Others::Keep, &at_once()).await.unwrap();
+    pipelines::push(&stack, folder.path(), Others::Keep, false, &at_once()).await.unwrap();
     put(&running, "c-1", &[]).await;
     // Who pays nothing goes to HubSpot only.
     let text = |text: &str| AttributeValue::S(text.to_owned());
@@ -315,7 +476,7 @@ async fn a_redrive_never_overwrites_a_newer_value_and_says_so() {
     let running = start().await;
     let stack = connect(&running.ground().deployed().unwrap());
     let folder = folder_with("customers-to-hubspot.toml", "archive", "archive");
-    pipelines::push(&stack, folder.path(), Others::Keep, &at_once()).await.unwrap();
+    pipelines::push(&stack, folder.path(), Others::Keep, false, &at_once()).await.unwrap();
     let text = |text: &str| AttributeValue::S(text.to_owned());
     put(&running, "c-1", &[("email", text("not an address")), ("plan", text("free"))]).await;
     let failure = open_failure(&stack).await;
@@ -346,12 +507,12 @@ async fn a_mended_pipeline_takes_the_event_that_failed_in_it() {
     let running = start().await;
     let stack = connect(&running.ground().deployed().unwrap());
     let wrong = folder_with("customers-to-warehouse.toml", "\"after.plan\"", "\"after.not_there\"");
-    pipelines::push(&stack, wrong.path(), Others::Keep, &at_once()).await.unwrap();
+    pipelines::push(&stack, wrong.path(), Others::Keep, false, &at_once()).await.unwrap();
     put(&running, "c-1", &[]).await;
     let failure = open_failure(&stack).await;
     assert_eq!(failure.failure.stage.as_str(), "transform");
     let mended = folder_with("customers-to-warehouse.toml", "plan", "plan");
-    pipelines::push(&stack, mended.path(), Others::Keep, &at_once()).await.unwrap();
+    pipelines::push(&stack, mended.path(), Others::Keep, false, &at_once()).await.unwrap();
     // Transform sees the mended pipeline within two seconds; until then the event fails again, and is redriven again.
     let id = failure.listed.id;
     let data = until("the event is delivered", async || {
@@ -422,7 +583,7 @@ async fn what_lambda_gave_up_on_goes_onto_the_backbone_again_with_every_digit() 
     let running = start().await;
     let stack = connect(&running.ground().deployed().unwrap());
     let folder = folder_with("customers-to-warehouse.toml", "plan", "plan");
-    pipelines::push(&stack, folder.path(), Others::Keep, &at_once()).await.unwrap();
+    pipelines::push(&stack, folder.path(), Others::Keep, false, &at_once()).await.unwrap();
     let failures = vec![given_up("a", "store-freshet-changes"), given_up("b", "elsewhere")];
     stack.failures().keep(failures).await.unwrap();
     let report = failures::redrive(&stack, &["a".to_owned(), "b".to_owned()]).await.unwrap();

@@ -91,7 +91,7 @@ async fn push(stack: &Connection<'_>, plan: &str) {
     for form in FORMS {
         std::fs::write(folder.path().join(format!("{}.toml", form.0)), pipeline(form, plan)).unwrap();
     }
-    pipelines::push(stack, folder.path(), Others::Retire, &at_once()).await.unwrap();
+    pipelines::push(stack, folder.path(), Others::Retire, false, &at_once()).await.unwrap();
 }
 
 /// A row, as its events tell it.

@@ -1,6 +1,7 @@
 //! `freshet pipelines`: a folder of pipelines, and those that are live on a stack.
 
 mod diff;
+mod seen;
 mod standing;
 
 use std::{
@@ -12,12 +13,14 @@ use std::{
 use anyhow::{Context as _, anyhow, bail};
 use clap::{Args, Subcommand};
 use shared::{
-    aws::{Change, Edition, Others, PublishError},
+    aws::{Change, Edition, Others, PipelinesTable, PublishError, Published},
     config::Environment,
     pipeline::timeline::NOTICE,
+    ports::Pipelines as _,
     time::{Clock as _, SystemClock},
 };
 
+use self::seen::Seen;
 pub use self::{
     diff::diff,
     standing::{history, in_words, pause, resume, roll_back, show},
@@ -45,6 +48,9 @@ enum Command {
         /// Also take live pipelines that are not in the folder out of service; their history stays
         #[arg(long)]
         prune: bool,
+        /// Also where others have published what the folder has not seen; their versions stay in the history
+        #[arg(long)]
+        force: bool,
         #[command(flatten)]
         author: Author,
         #[command(flatten)]
@@ -139,20 +145,20 @@ impl Author {
     }
 
     /// A publication now, in effect when every function knows of it.
-    fn edition(&self, environment: &dyn Environment) -> Edition {
-        let at = SystemClock.now();
-        Edition { by: self.name(environment), at, from: at + NOTICE }
+    async fn edition(&self, stack: &Connection<'_>, environment: &dyn Environment) -> anyhow::Result<Edition> {
+        let at = stack.pipelines().now().await?;
+        Ok(Edition { by: self.name(environment), at, from: at + NOTICE })
     }
 }
 
 /// Does what is asked.
 pub async fn command(arguments: Arguments, environment: &dyn Environment) -> anyhow::Result<ExitCode> {
     match arguments.command {
-        Command::Push { folder, prune, author, stack } => {
+        Command::Push { folder, prune, force, author, stack } => {
             let others = if prune { Others::Retire } else { Others::Keep };
-            let edition = author.edition(environment);
-            print!("{}", push(&stack.connect(environment)?, &folder, others, &edition).await?);
-            println!("In effect for what arrives from {} on.", edition.from.to_rfc3339());
+            let stack = stack.connect(environment)?;
+            let edition = author.edition(&stack, environment).await?;
+            print!("{}", push(&stack, &folder, others, force, &edition).await?);
         }
         Command::Pull { folder, force, stack } => {
             print!("{}", pull(&stack.connect(environment)?, &folder, force).await?);
@@ -168,36 +174,53 @@ pub async fn command(arguments: Arguments, environment: &dyn Environment) -> any
             print!("{}", show(&stack.connect(environment)?, &name, version).await?);
         }
         Command::Rollback { name, to, author, stack } => {
-            let edition = author.edition(environment);
-            print!("{}", roll_back(&stack.connect(environment)?, &name, to, &edition).await?);
+            let stack = stack.connect(environment)?;
+            let edition = author.edition(&stack, environment).await?;
+            print!("{}", roll_back(&stack, &name, to, &edition).await?);
         }
         Command::Pause { name, reason, author, stack } => {
             let (stack, by) = (stack.connect(environment)?, author.name(environment));
-            print!("{}", pause(&stack, &name, &by, reason.as_deref(), SystemClock.now()).await?);
+            let now = stack.pipelines().now().await?;
+            print!("{}", pause(&stack, &name, &by, reason.as_deref(), now).await?);
         }
         Command::Resume { name, stack } => {
-            print!("{}", resume(&stack.connect(environment)?, &name, SystemClock.now()).await?);
+            let stack = stack.connect(environment)?;
+            let now = stack.pipelines().now().await?;
+            print!("{}", resume(&stack, &name, now).await?);
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Publishes a folder's pipelines in one transaction, and tells what became of each. Where anything is wrong, nothing is
-/// changed, and the error has every problem with its file and line.
-pub async fn push(stack: &Connection<'_>, folder: &Path, others: Others, edition: &Edition) -> anyhow::Result<String> {
+/// Publishes a folder's pipelines in one transaction, and tells what became of each. Where anything is wrong, or others
+/// have published what the folder has not seen, nothing is changed, and the error has every problem. With `force` the
+/// folder counts, whatever it has seen.
+pub async fn push(
+    stack: &Connection<'_>,
+    folder: &Path,
+    others: Others,
+    force: bool,
+    edition: &Edition,
+) -> anyhow::Result<String> {
     let files =
         pipelines::read(folder, &stack.deployed.known()).map_err(|error| anyhow!("nothing was pushed:\n{error:#}"))?;
     let documents: Vec<_> = files.iter().map(|file| (&*file.pipeline.name, &*file.document)).collect();
-    let published = match stack.pipelines().publish_all(&documents, others, edition).await {
+    let mut seen = Seen::read(folder, &stack.deployed)?;
+    let over = seen.versions().filter(|_| !force);
+    let published = match stack.pipelines().publish_over(&documents, others, edition, over).await {
         Ok(published) => published,
         Err(error @ PublishError::Overtaken(_)) => {
-            bail!("{error}; `freshet pipelines diff {}` shows it", folder.display())
+            let folder = folder.display();
+            bail!(
+                "{error}\n`freshet pipelines diff {folder}` shows what differs. Bring their changes into your files and push \
+                 with --force, or give yours up with `freshet pipelines pull --force {folder}`"
+            )
         }
         Err(error) => return Err(error.into()),
     };
     let widest = published.iter().map(|published| published.name.len()).max().unwrap_or(0);
     let mut told = String::new();
-    for published in published {
+    for published in &published {
         let change = match published.change {
             Change::New => "new",
             Change::Changed => "changed",
@@ -206,14 +229,27 @@ pub async fn push(stack: &Connection<'_>, folder: &Path, others: Others, edition
         };
         writeln!(told, "{:<widest$}  version {} ({change})", published.name, published.version)?;
     }
+    if published.iter().any(|published| published.change != Change::Unchanged) {
+        writeln!(told, "In effect for what arrives from {} on.", edition.from.to_rfc3339())?;
+    }
+    let version = |published: &Published| (published.change != Change::Retired).then_some(published.version);
+    if let Err(error) = seen.note(published.iter().map(|published| (published.name.as_str(), version(published)))) {
+        writeln!(
+            told,
+            "All of it is published; but {error:#}, so the next push from here cannot know what it has seen."
+        )?;
+    }
     Ok(told)
 }
 
 /// Writes the live pipelines into a folder, byte for byte as they were pushed, and tells what became of each file. A
-/// pipeline that stands in the folder already stays in its file, whatever that is called.
+/// pipeline that stands in the folder already stays in its file, whatever that is called. A file that nobody has touched
+/// since it was pulled or pushed is brought up to date; one that says something else is only overwritten with `force`.
 pub async fn pull(stack: &Connection<'_>, folder: &Path, force: bool) -> anyhow::Result<String> {
     let present = pipelines::by_name(folder)?;
-    let mut live = stack.pipelines().live().await?;
+    let mut seen = Seen::read(folder, &stack.deployed)?;
+    let table = stack.pipelines();
+    let mut live = table.live().await?;
     live.sort_by(|a, b| a.name.cmp(&b.name));
     let mut writes = Vec::new();
     let mut refused = Vec::new();
@@ -228,6 +264,9 @@ pub async fn pull(stack: &Connection<'_>, folder: &Path, force: bool) -> anyhow:
         };
         match there {
             Some(bytes) if bytes == pipeline.document.as_bytes() => writes.push((file, pipeline, "unchanged")),
+            Some(bytes) if is_as_seen(&table, &seen, &pipeline.name, &bytes).await? => {
+                writes.push((file, pipeline, "brought up to date"));
+            }
             Some(_) if !force => refused.push(file.display().to_string()),
             Some(_) => writes.push((file, pipeline, "overwritten")),
             None => writes.push((file, pipeline, "written")),
@@ -243,17 +282,31 @@ pub async fn pull(stack: &Connection<'_>, folder: &Path, force: bool) -> anyhow:
     }
     std::fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
     let mut told = String::new();
-    for (file, pipeline, what) in writes {
-        if what != "unchanged" {
-            std::fs::write(&file, &pipeline.document)
+    for (file, pipeline, what) in &writes {
+        if *what != "unchanged" {
+            std::fs::write(file, &pipeline.document)
                 .with_context(|| format!("{} cannot be written", file.display()))?;
         }
         writeln!(told, "{}  version {} ({what})", file.display(), pipeline.version)?;
     }
-    if told.is_empty() {
+    let gone = present.iter().filter(|(name, _)| !writes.iter().any(|(_, pipeline, _)| pipeline.name == **name));
+    let gone: Vec<_> = gone.collect();
+    for (_, (file, _)) in &gone {
+        writeln!(told, "{}  is not live (kept)", file.display())?;
+    }
+    if writes.is_empty() {
         told.push_str("No pipeline is live on this stack.\n");
     }
+    let live = writes.iter().map(|(_, pipeline, _)| (pipeline.name.as_str(), Some(pipeline.version)));
+    seen.note(live.chain(gone.iter().map(|(name, _)| (name.as_str(), None))))?;
     Ok(told)
+}
+
+/// Whether a file says what the version said that was seen last.
+async fn is_as_seen(table: &PipelinesTable, seen: &Seen, name: &str, bytes: &[u8]) -> anyhow::Result<bool> {
+    let Some(version) = seen.versions().and_then(|versions| versions.get(name)) else { return Ok(false) };
+    let document = table.document(name, *version).await?;
+    Ok(document.is_some_and(|document| document.as_bytes() == bytes))
 }
 
 /// The live pipelines as a table.
