@@ -96,7 +96,7 @@ async fn prove() -> anyhow::Result<()> {
     let freshet =
         Freshet { binary: root.join("target/release/freshet"), outputs, environment: emulator.environment().to_vec() };
     let pipelines = store.join("pipelines").display().to_string();
-    print!("{}", freshet.succeed(&["pipelines", "push", &pipelines])?);
+    print!("{}", freshet.succeed(&["pipelines", "push", "--wait", &pipelines])?);
 
     steps.tell("the life of the store is written");
     let mut world = Deployed { aws, vendors, logs: SimulatorLogs::default() };

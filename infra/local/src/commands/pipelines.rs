@@ -51,6 +51,9 @@ enum Command {
         /// Also where others have published what the folder has not seen; their versions stay in the history
         #[arg(long)]
         force: bool,
+        /// Return only when it is in effect, for scripts that write changes next
+        #[arg(long)]
+        wait: bool,
         #[command(flatten)]
         author: Author,
         #[command(flatten)]
@@ -154,11 +157,15 @@ impl Author {
 /// Does what is asked.
 pub async fn command(arguments: Arguments, environment: &dyn Environment) -> anyhow::Result<ExitCode> {
     match arguments.command {
-        Command::Push { folder, prune, force, author, stack } => {
+        Command::Push { folder, prune, force, wait, author, stack } => {
             let others = if prune { Others::Retire } else { Others::Keep };
             let stack = stack.connect(environment)?;
             let edition = author.edition(&stack, environment).await?;
             print!("{}", push(&stack, &folder, others, force, &edition).await?);
+            if wait {
+                // Also where nothing has changed: somebody else may have pushed the same a moment ago.
+                tokio::time::sleep(NOTICE).await;
+            }
         }
         Command::Pull { folder, force, stack } => {
             print!("{}", pull(&stack.connect(environment)?, &folder, force).await?);
