@@ -27,7 +27,7 @@ variable "name" {
 }
 
 variable "backbone" {
-  description = "The Kinesis stream between capture and the pipelines. A shard takes 1 MB or 1,000 records a second. The number of lanes, the shares of the keys whose order is kept, is fixed once the stack exists."
+  description = "The Kinesis stream between capture and the pipelines. A shard takes 1 MB or 1,000 records a second. The number of lanes, the shares of the keys whose order is kept, is fixed once the stack exists. How long records are kept is how long a pipeline may be paused without losing anything; more than 24 hours cost extra."
   type = object({
     shards          = optional(number, 1)
     lanes           = optional(number, 16)

@@ -50,6 +50,16 @@ override_resource {
 }
 
 override_resource {
+  target = module.transform.aws_lambda_function.this
+  values = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:store-freshet-transform" }
+}
+
+override_resource {
+  target = aws_cloudwatch_event_rule.every_minute
+  values = { arn = "arn:aws:events:eu-central-1:123456789012:rule/store-freshet-every-minute" }
+}
+
+override_resource {
   target = module.capture["capture-dynamodb"].aws_lambda_function.this
   values = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:store-freshet-capture-dynamodb" }
 }
@@ -258,6 +268,29 @@ run "joined" {
   }
 }
 
+run "woken" {
+  assert {
+    condition     = aws_cloudwatch_event_rule.every_minute.schedule_expression == "rate(1 minute)" && aws_cloudwatch_event_target.transform.rule == "store-freshet-every-minute" && aws_cloudwatch_event_target.transform.arn == module.transform.arn
+    error_message = "transform is woken every minute."
+  }
+
+  assert {
+    condition = jsonencode([
+      aws_lambda_permission.every_minute.function_name, aws_lambda_permission.every_minute.principal, aws_lambda_permission.every_minute.source_arn,
+      aws_lambda_permission.every_minute.source_account,
+    ]) == jsonencode(["store-freshet-transform", "events.amazonaws.com", "arn:aws:events:eu-central-1:123456789012:rule/store-freshet-every-minute", "123456789012"])
+    error_message = "Only the stack's own rule may wake it."
+  }
+
+  assert {
+    condition = jsonencode([
+      aws_cloudwatch_event_target.transform.retry_policy[0].maximum_retry_attempts, aws_lambda_function_event_invoke_config.transform.maximum_retry_attempts,
+      aws_cloudwatch_event_target.transform.retry_policy[0].maximum_event_age_in_seconds, aws_lambda_function_event_invoke_config.transform.maximum_event_age_in_seconds,
+    ]) == jsonencode([0, 0, 60, 60])
+    error_message = "A minute that was missed is not made up for: the next one comes."
+  }
+}
+
 run "told" {
   assert {
     condition = jsonencode(output.freshet) == jsonencode({
@@ -305,7 +338,7 @@ run "told" {
       flatten([for function in output.functions : [for alarm in ["errors", "throttles", "failures"] : "${function.name}-${alarm}"]]),
       [for function in ["capture-dynamodb", "capture-kinesis", "transform"] : "store-freshet-${function}-iterator-age"],
       flatten([for destination in ["crm", "hook"] : [for alarm in ["waiting", "expiring", "dead-letters", "unauthorised"] : "store-freshet-${destination}-${alarm}"]]),
-      ["store-freshet-uncollected"],
+      ["store-freshet-uncollected", "store-freshet-pause-ends"],
     ))
     error_message = "Every function, every stream and every destination has its alarms."
   }

@@ -9,7 +9,7 @@ variable "shards" {
 }
 
 variable "retention_hours" {
-  description = "How long the stream keeps records. More than the 12 hours for which the mapping tries one again."
+  description = "How long the stream keeps records: more than the 12 hours for which the mapping tries one again, and as long as a pipeline may be paused."
   type        = number
 }
 
