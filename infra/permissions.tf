@@ -29,6 +29,13 @@ locals {
       # writes a version of a pipeline, or its history.
       condition = { test = "ForAllValues:StringEquals", key = "dynamodb:LeadingKeys", values = ["live", "revision"] }
     }
+    keep_replays = {
+      sid       = "KeepReplays"
+      actions   = ["dynamodb:UpdateItem"]
+      resources = [module.state.tables.pipelines.arn]
+      # How far the replay of a resumed pipeline has come, and who is at it.
+      condition = { test = "ForAllValues:StringEquals", key = "dynamodb:LeadingKeys", values = ["replay"] }
+    }
     keep_ledger = {
       sid       = "KeepTheLedger"
       actions   = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]

@@ -1,7 +1,7 @@
 //! What every function of Freshet shares.
 //!
-//! Pure modules ([`value`], [`event`], [`frame`], [`batch`], [`expression`], [`lookup`], [`pipeline`], [`destination`],
-//! [`ledger`], [`gate`]) know neither AWS nor HTTP. What touches the world is reached through the narrow traits in [`ports`];
+//! Pure modules ([`value`], [`event`], [`frame`], [`batch`], [`expression`], [`lookup`], [`pipeline`], [`replay`],
+//! [`destination`], [`ledger`], [`gate`]) know neither AWS nor HTTP. What touches the world is reached through the narrow traits in [`ports`];
 //! [`aws`] and [`http`] implement them, [`testing`] has in-memory ones that keep the same contracts.
 
 pub mod aws;
@@ -28,6 +28,7 @@ pub mod pipeline;
 pub mod ports;
 pub mod position;
 pub mod preview;
+pub mod replay;
 pub mod state;
 pub mod tally;
 pub mod telemetry;

@@ -10,7 +10,8 @@ use crate::{
     lane::Lanes,
     ledger::{Entry, LedgerKey, Written},
     lookup::RowKey,
-    pipeline::state::PipelineState,
+    pipeline::state::{PipelineState, Replay},
+    replay::Progress,
     tally::Tally,
     time::Timestamp,
     value::Value,
@@ -123,8 +124,12 @@ pub trait Backlog: Sync {
     /// Where to begin to read a shard.
     fn iterator(&self, shard: &str, since: &Since) -> impl Future<Output = Result<String, PortError>> + Send;
 
-    /// Reads on; `None` where too much was read in this second.
-    fn page(&self, iterator: &str) -> impl Future<Output = Result<Option<BacklogPage>, PortError>> + Send;
+    /// Reads on, `most` records at most; `None` where too much was read in this second.
+    fn page(
+        &self,
+        iterator: &str,
+        most: usize,
+    ) -> impl Future<Output = Result<Option<BacklogPage>, PortError>> + Send;
 }
 
 /// A shard of the backbone.
@@ -152,8 +157,16 @@ pub struct BacklogPage {
     pub records: Vec<BacklogRecord>,
     /// Where to read on; `None` where a closed shard has been read to its end.
     pub next: Option<String>,
-    /// Nothing newer stands in the shard now.
-    pub at_tip: bool,
+    /// How far behind the shard's newest record it ends: zero where nothing newer stands there now. A page without
+    /// records may end anywhere.
+    pub behind: Duration,
+}
+
+impl BacklogPage {
+    /// Whether nothing newer stands in the shard now.
+    pub const fn is_at_tip(&self) -> bool {
+        self.behind.is_zero()
+    }
 }
 
 /// A record of the backbone.
@@ -165,6 +178,43 @@ pub struct BacklogRecord {
     pub arrived_at: Timestamp,
     /// A frame.
     pub data: Vec<u8>,
+}
+
+/// How far replays have come, and who is at it. Only one invocation at a time replays a pipeline. It stands beside the
+/// pipeline and not in it: it changes every few seconds, and disturbs neither a person's change nor who follows them.
+pub trait Replays: Sync {
+    /// Takes a pipeline's replay until `until`, unless another invocation has it at `now`: how far it has come.
+    fn take(
+        &self,
+        name: &str,
+        replay: &Replay,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> impl Future<Output = Result<Option<Progress>, PortError>> + Send;
+
+    /// Keeps how far the replay that was taken until `until` has come. Whether it was still held.
+    fn keep(
+        &self,
+        name: &str,
+        replay: &Replay,
+        until: Timestamp,
+        progress: &Progress,
+    ) -> impl Future<Output = Result<bool, PortError>> + Send;
+
+    /// The same, and gives the replay back, for the next invocation to go on.
+    fn give_back(
+        &self,
+        name: &str,
+        replay: &Replay,
+        until: Timestamp,
+        progress: &Progress,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// How much waits in a queue.
+pub trait Waiting: Sync {
+    /// How many messages are in it, those in flight or hidden included; approximate.
+    fn waiting(&self) -> impl Future<Output = Result<u64, PortError>> + Send;
 }
 
 /// Where pipelines are kept.

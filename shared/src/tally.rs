@@ -20,6 +20,13 @@ impl Tally {
         }
     }
 
+    /// Adds what another has counted.
+    pub fn merge(&mut self, other: Self) {
+        for ((subject, counter), count) in other.0 {
+            self.add_many(&subject, counter, count);
+        }
+    }
+
     /// A counter's sum over all subjects.
     pub fn total(&self, counter: &str) -> u64 {
         self.0.iter().filter(|((_, other), _)| *other == counter).map(|(_, count)| count).sum()

@@ -44,6 +44,8 @@ pub enum Unit {
     Count,
     /// A duration.
     Milliseconds,
+    /// A share of a hundred.
+    Percent,
 }
 
 /// One invocation's metrics.
@@ -72,6 +74,11 @@ impl Metrics {
         self.values.push((name, Unit::Milliseconds, duration.as_secs_f64() * 1_000.0));
     }
 
+    /// Adds a share, of 1.
+    pub fn share(&mut self, name: &'static str, share: f64) {
+        self.values.push((name, Unit::Percent, share * 100.0));
+    }
+
     /// The line of this function, by its whole name, in CloudWatch's embedded metric format ("Specification: Embedded metric format", CloudWatch user
     /// guide); `None` where there is nothing to tell.
     pub fn line(&self, function: &str, now: Timestamp) -> Option<String> {
@@ -92,6 +99,7 @@ impl Metrics {
                 let unit = match unit {
                     Unit::Count => "Count",
                     Unit::Milliseconds => "Milliseconds",
+                    Unit::Percent => "Percent",
                 };
                 json!({"Name": name, "Unit": unit})
             })
@@ -119,6 +127,7 @@ mod tests {
         metrics.count("Delivered", 3);
         metrics.count("Rejected", 0);
         metrics.milliseconds("Freshness", std::time::Duration::from_millis(850));
+        metrics.share("PausedShare", 0.25);
         let line: Json = serde_json::from_str(
             &metrics.line("store-freshet-deliver-hubspot", Timestamp::from_millis(1_700_000_000_000)).unwrap(),
         )
@@ -134,6 +143,7 @@ mod tests {
                         "Metrics": [
                             {"Name": "Delivered", "Unit": "Count"},
                             {"Name": "Freshness", "Unit": "Milliseconds"},
+                            {"Name": "PausedShare", "Unit": "Percent"},
                         ],
                     }],
                 },
@@ -141,6 +151,7 @@ mod tests {
                 "destination": "hubspot",
                 "Delivered": 3.0,
                 "Freshness": 850.0,
+                "PausedShare": 25.0,
             })
         );
     }

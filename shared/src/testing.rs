@@ -1,7 +1,9 @@
 //! The world in memory, for tests: the same contracts as the real parts, and what was done is there to be looked at.
 
+mod backlog;
 pub mod capture;
 pub mod corpus;
+mod replays;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -22,13 +24,15 @@ use crate::{
     pipeline::state::PipelineState,
     ports::{
         Activity, Failures, Gates, Http, HttpError, HttpRequest, HttpResponse, LaneCounts, Leases, Ledger, Lookups,
-        Objects, Pipelines, PortError, Secrets, StoredPipeline, Visibility,
+        Objects, Pipelines, PortError, Secrets, StoredPipeline, Visibility, Waiting,
     },
     state::State,
     tally::Tally,
     time::{Clock, Timestamp},
     value::Value,
 };
+
+pub use self::{backlog::MemoryBacklog, replays::MemoryReplays};
 
 /// Locks, also after a panic elsewhere: a test has one thing to tell.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -519,12 +523,20 @@ pub struct MemoryChannel {
     pub accepted: Mutex<Vec<Frame>>,
     /// So many of the next frames are refused.
     pub refuse: AtomicU64,
+    /// How many messages are said to wait in it.
+    pub waiting: AtomicU64,
 }
 
 impl MemoryChannel {
     /// The accepted frames' bodies.
     pub fn bodies(&self) -> Vec<String> {
         lock(&self.accepted).iter().map(|frame| frame.body.clone()).collect()
+    }
+}
+
+impl Waiting for MemoryChannel {
+    async fn waiting(&self) -> Result<u64, PortError> {
+        Ok(self.waiting.load(Ordering::SeqCst))
     }
 }
 

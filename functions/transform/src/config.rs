@@ -1,6 +1,6 @@
 //! The function's settings.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::Deserialize;
 use shared::{
@@ -9,7 +9,7 @@ use shared::{
     destination,
     lane::Lanes,
     lookup::LookupTable,
-    pipeline::Known,
+    pipeline::{Known, state::retention},
     state,
     telemetry::Emit,
 };
@@ -29,6 +29,8 @@ pub struct Config {
     pub changes_stream: String,
     /// The backbone's count of lanes.
     pub lanes: Lanes,
+    /// How long the backbone keeps what arrives there.
+    pub retention: Duration,
     /// The table of pipelines.
     pub pipelines_table: String,
     /// What every function works on.
@@ -72,11 +74,12 @@ impl Config {
             .unwrap_or_default();
         let changes_stream = reader.required("CHANGES_STREAM", "the name of the backbone's Kinesis stream");
         let lanes = reader.lanes("CHANGES_LANES", "the backbone");
+        let retention = retention(&mut reader);
         let pipelines_table = reader.required("PIPELINES_TABLE", "the name of the table of pipelines");
         let state = state::Settings::read(&mut reader);
         reader.finish()?;
         let lanes = lanes.ok_or(ConfigError(Vec::new()))?;
-        Ok(Self { sources, destinations, lookup_tables, changes_stream, lanes, pipelines_table, state })
+        Ok(Self { sources, destinations, lookup_tables, changes_stream, lanes, retention, pipelines_table, state })
     }
 
     /// What pipelines can name.

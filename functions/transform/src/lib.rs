@@ -1,5 +1,7 @@
 //! Filters and maps change events into deliveries, one queue a destination.
 //!
+//! Invoked by the backbone, and every minute by a schedule, when it replays what resumed pipelines have missed.
+//!
 //! Stateless: the same events give the same deliveries. Only failures of infrastructure are reported to the event
 //! source mapping, which retries them within the record's age; bad data becomes a failure and never blocks a shard.
 
@@ -9,10 +11,12 @@ mod lookup;
 mod map;
 mod read;
 mod record;
+mod replay;
 mod running;
+mod schedule;
 mod world;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use futures_util::future::{join_all, try_join, try_join_all};
 use shared::{
@@ -37,6 +41,7 @@ use self::{
     read::{Arrival, Reader, Reading},
     record::{KinesisEvent, Record},
     running::Set,
+    schedule::ScheduledEvent,
 };
 
 /// The handler.
@@ -81,8 +86,10 @@ impl<W: World> Transform<W> {
 
     /// Transforms a batch of the backbone's records.
     pub async fn transform(&self, payload: &[u8]) -> Result<BatchResponse, HandleError> {
-        let event: KinesisEvent<'_> = serde_json::from_slice(payload)
-            .map_err(|error| HandleError(format!("not the event of a Kinesis stream: {error}")))?;
+        self.transform_batch(&read_event(payload)?).await
+    }
+
+    async fn transform_batch(&self, event: &KinesisEvent<'_>) -> Result<BatchResponse, HandleError> {
         let numbers = event.records.iter().map(|record| record.kinesis.sequence_number);
         let mut batch = StreamBatch::new(numbers).map_err(HandleError::from_error)?;
         self.agreed.get_or_try_init(|| self.agree_on_lanes()).await.map_err(HandleError::from_error)?;
@@ -99,9 +106,7 @@ impl<W: World> Transform<W> {
 
         // Read first, then look up, then map, then send.
         let (reading, unread) = self.read(&event.records, now).await;
-        let look_up =
-            LookUp { lookups: self.world.lookups(), tables: &self.config.lookup_tables, cache: &self.cache, now };
-        let (rows, lacking) = look_up.rows(&reading.arrivals, |arrival| set.applying(arrival)).await;
+        let (rows, lacking) = self.look_up(now).rows(&reading.arrivals, |arrival| set.applying(arrival)).await;
         for record in unread.into_iter().chain(lacking) {
             batch.fail(record);
         }
@@ -143,6 +148,10 @@ impl<W: World> Transform<W> {
         (reading, None)
     }
 
+    fn look_up(&self, now: Timestamp) -> LookUp<'_, W::Lookups> {
+        LookUp { lookups: self.world.lookups(), tables: &self.config.lookup_tables, cache: &self.cache, now }
+    }
+
     /// Keeps failures and sends deliveries; answers the places of records that have to come again.
     async fn send_all(&self, mut yielded: Yield) -> Vec<usize> {
         let mut again = Vec::new();
@@ -155,7 +164,18 @@ impl<W: World> Transform<W> {
             tracing::warn!("the failures could not be kept: {error}");
             again.push(first_failure.unwrap_or(0));
         }
-        let sends = yielded.items.into_iter().map(|(destination, items)| self.send(destination, items));
+        again.extend(self.send_each(yielded.items).await);
+        if !yielded.later.is_empty() {
+            tokio::time::sleep(yielded.wait).await;
+            again.extend(self.send_each(yielded.later).await);
+        }
+        again
+    }
+
+    /// Sends deliveries by destination; answers the places of records that have to come again.
+    async fn send_each(&self, items: BTreeMap<String, Vec<Item>>) -> Vec<usize> {
+        let mut again = Vec::new();
+        let sends = items.into_iter().map(|(destination, items)| self.send(destination, items));
         for (destination, sent) in join_all(sends).await {
             if let Err((first_record, reason)) = sent {
                 tracing::warn!(destination, "deliveries could not be sent to the destination's queue: {reason}");
@@ -184,18 +204,33 @@ impl<W: World> Transform<W> {
 
     async fn report(&self, tally: &Tally) {
         let mut metrics = Metrics::new(None);
-        for (metric, counter) in
-            [("Events", "events"), ("Matched", "matched"), ("Filtered", "filtered"), ("Failed", "failed")]
-        {
+        for (metric, counter) in [
+            ("Events", "events"),
+            ("Matched", "matched"),
+            ("Filtered", "filtered"),
+            ("Failed", "failed"),
+            ("Replayed", "replayed"),
+        ] {
             metrics.count(metric, tally.total(counter));
         }
         self.world.state().report("transform", tally, &metrics).await;
     }
 }
 
+fn read_event(payload: &[u8]) -> Result<KinesisEvent<'_>, HandleError> {
+    serde_json::from_slice(payload).map_err(|error| HandleError(format!("not the event of a Kinesis stream: {error}")))
+}
+
 impl<W: World> Handle for Transform<W> {
-    async fn handle(&self, payload: &[u8], _deadline: Timestamp) -> Result<Vec<u8>, HandleError> {
-        let response = self.transform(payload).await?;
+    async fn handle(&self, payload: &[u8], deadline: Timestamp) -> Result<Vec<u8>, HandleError> {
+        let response = match read_event(payload) {
+            Ok(event) => self.transform_batch(&event).await?,
+            Err(_) if ScheduledEvent::is_one(payload) => {
+                self.tick(deadline).await.map_err(HandleError::from_error)?;
+                BatchResponse::done()
+            }
+            Err(error) => return Err(error),
+        };
         serde_json::to_vec(&response).map_err(HandleError::from_error)
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
 };
 
 use shared::{
@@ -28,6 +29,10 @@ use crate::{
 pub struct Yield {
     /// The deliveries by destination, in order.
     pub items: BTreeMap<String, Vec<Item>>,
+    /// The same, of pipelines whose replay has just reached the present: its last deliveries go first.
+    pub later: BTreeMap<String, Vec<Item>>,
+    /// How long those wait.
+    pub wait: Duration,
     /// The failures, with the place of the record of each.
     pub failures: Vec<(usize, Failure)>,
     /// What was counted.
@@ -84,7 +89,8 @@ impl Mapper<'_> {
                 delivery.arrived_at = arrival.arrived_at;
                 let counter = if delivery.step == Step::Keep { "left" } else { "matched" };
                 yielded.tally.add(&pipeline.name, counter);
-                self.put(yielded, arrival.record, pipeline, &delivery);
+                let wait = stood.waits(arrival.arrived_at, self.now);
+                self.put(yielded, arrival.record, pipeline, &delivery, wait);
             }
             Err(error) => {
                 yielded.tally.add(&pipeline.name, "failed");
@@ -95,10 +101,12 @@ impl Mapper<'_> {
         }
     }
 
-    fn put(&self, yielded: &mut Yield, record: usize, pipeline: &Pipeline, delivery: &Delivery) {
+    fn put(&self, yielded: &mut Yield, record: usize, pipeline: &Pipeline, delivery: &Delivery, wait: Duration) {
         // Every destination that a pipeline was checked against has a queue.
         let Some(queue) = self.config.destinations.get(&pipeline.destination) else { return };
-        yielded.items.entry(pipeline.destination.clone()).or_default().push(Item {
+        let items = if wait.is_zero() { &mut yielded.items } else { &mut yielded.later };
+        yielded.wait = yielded.wait.max(wait);
+        items.entry(pipeline.destination.clone()).or_default().push(Item {
             lane: queue.lanes.lane_of(&delivery.source, &delivery.key),
             id: delivery.id.clone(),
             json: serde_json::to_string(delivery).unwrap_or_default(),

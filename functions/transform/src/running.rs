@@ -22,6 +22,10 @@ pub struct Set {
 pub struct Stood {
     /// Its name.
     pub name: String,
+    /// At this edit it was read: a change of it is conditional on that.
+    pub edit: u64,
+    /// Its newest version.
+    pub newest: u64,
     /// What applies when.
     pub state: PipelineState,
     /// The versions that may still apply.
@@ -61,8 +65,8 @@ impl Set {
                 };
                 versions.insert(version, checked(&pipeline.name, version, document.as_deref(), known));
             }
-            let StoredPipeline { name, state, .. } = pipeline;
-            set.pipelines.push(Stood { name, state, versions });
+            let StoredPipeline { name, edit, version: newest, state, .. } = pipeline;
+            set.pipelines.push(Stood { name, edit, newest, state, versions });
         }
         tracing::info!(pipelines = set.pipelines.len(), "pipelines loaded");
         Ok(set)
@@ -89,7 +93,16 @@ fn checked(name: &str, version: u64, document: Option<&str>, known: &Known) -> R
     })
 }
 
+/// So long after a replay has ended events that arrive then wait: it reads once a second, and sends what it has read.
+const REPLAY_FIRST: Duration = Duration::from_secs(2);
+
 impl Stood {
+    /// How long the deliveries of what arrived then wait at `now`, so that the last ones of a replay come before them.
+    pub fn waits(&self, arrived_at: Timestamp, now: Timestamp) -> Duration {
+        let until = self.state.replay.as_ref().and_then(|replay| replay.until);
+        until.filter(|until| arrived_at >= *until).map_or(Duration::ZERO, |until| (until + REPLAY_FIRST).since(now))
+    }
+
     /// Whether events of this source may be for it, in one version or another.
     pub fn concerns(&self, source: &str) -> bool {
         self.versions.values().any(|version| match version {

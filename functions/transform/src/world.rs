@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use shared::{
-    aws::{Aws, FifoQueue, LiveState, LookupTables, PipelinesTable},
+    aws::{Aws, Backbone, FifoQueue, LiveState, LookupTables, PipelinesTable},
     frame::Channel,
-    ports::{LaneCounts, Lookups, Pipelines},
+    ports::{Backlog, LaneCounts, Lookups, Pipelines, Replays, Waiting},
     state::State,
     telemetry::Emit,
 };
@@ -17,14 +17,20 @@ use crate::config::Config;
 pub trait World: Send + Sync {
     type State: State;
     type Pipelines: Pipelines;
+    type Replays: Replays;
     type LaneCounts: LaneCounts;
     type Lookups: Lookups;
-    type Queue: Channel;
+    type Backlog: Backlog;
+    type Queue: Channel + Waiting;
 
     fn state(&self) -> &Self::State;
     fn pipelines(&self) -> &Self::Pipelines;
+    fn replays(&self) -> &Self::Replays;
     fn lane_counts(&self) -> &Self::LaneCounts;
     fn lookups(&self) -> &Self::Lookups;
+
+    /// What the backbone still holds.
+    fn backlog(&self) -> &Self::Backlog;
 
     /// The queue of a destination.
     fn queue(&self, destination: &str) -> Option<&Self::Queue>;
@@ -36,6 +42,7 @@ pub struct Live {
     state: LiveState,
     pipelines: PipelinesTable,
     lookups: LookupTables,
+    backbone: Backbone,
     queues: HashMap<String, FifoQueue>,
 }
 
@@ -47,6 +54,7 @@ impl Live {
             state: LiveState::new(aws, &config.state, emit),
             pipelines: PipelinesTable::new(aws.dynamodb(), &config.pipelines_table),
             lookups: LookupTables::new(aws.dynamodb(), &config.lookup_tables),
+            backbone: Backbone::new(aws.kinesis(), &config.changes_stream),
             queues: queues.map(|(name, queue)| (name.clone(), FifoQueue::new(aws.sqs(), &queue.queue_url))).collect(),
         }
     }
@@ -55,8 +63,10 @@ impl Live {
 impl World for Live {
     type State = LiveState;
     type Pipelines = PipelinesTable;
+    type Replays = PipelinesTable;
     type LaneCounts = PipelinesTable;
     type Lookups = LookupTables;
+    type Backlog = Backbone;
     type Queue = FifoQueue;
 
     fn state(&self) -> &LiveState {
@@ -65,11 +75,17 @@ impl World for Live {
     fn pipelines(&self) -> &PipelinesTable {
         &self.pipelines
     }
+    fn replays(&self) -> &PipelinesTable {
+        &self.pipelines
+    }
     fn lane_counts(&self) -> &PipelinesTable {
         &self.pipelines
     }
     fn lookups(&self) -> &LookupTables {
         &self.lookups
+    }
+    fn backlog(&self) -> &Backbone {
+        &self.backbone
     }
     fn queue(&self, destination: &str) -> Option<&FifoQueue> {
         self.queues.get(destination)

@@ -6,8 +6,8 @@ mod memory;
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use memory::{Memory, batch, change, frame, sent, start};
-use serde_json::{Value as Json, json};
+use memory::{Memory, batch, batch_of, change, frame, sent, start};
+use serde_json::Value as Json;
 use shared::{
     lane::Lanes,
     testing::{corpus::Corpus, lock},
@@ -164,11 +164,7 @@ async fn another_count_of_lanes_than_a_queue_was_created_with_is_refused() {
 
 /// The event that Lambda hands over for one frame that arrived at this time, in milliseconds.
 fn arrived(at: i64, data: &[u8]) -> Vec<u8> {
-    #[expect(clippy::cast_precision_loss, reason = "Lambda writes it as a float")]
-    let seconds = at as f64 / 1_000.0;
-    let data = base64_simd::STANDARD.encode_to_string(data);
-    let kinesis = json!({"sequenceNumber": "1", "approximateArrivalTimestamp": seconds, "data": data});
-    serde_json::to_vec(&json!({"Records": [{"kinesis": kinesis}]})).unwrap()
+    batch_of(Timestamp::from_millis(at), &[data.to_vec()])
 }
 
 /// The version and arrival of each delivery on the destination's queue, in order.

@@ -1,5 +1,7 @@
 //! What the backbone still holds, read again.
 
+use std::time::Duration;
+
 use aws_sdk_kinesis::{
     operation::get_records::GetRecordsError,
     primitives::DateTime,
@@ -11,6 +13,9 @@ use crate::{
     ports::{Backlog, BacklogPage, BacklogRecord, PortError, Shard, Since},
     time::Timestamp,
 };
+
+/// What a call gives at most ("`GetRecords`", Kinesis API reference).
+const MOST_RECORDS: usize = 10_000;
 
 impl Backlog for Backbone {
     /// "`ListShards`", Kinesis API reference: the shards that are open at the trim horizon or were opened since.
@@ -54,8 +59,10 @@ impl Backlog for Backbone {
         answer.shard_iterator.ok_or_else(|| malformed(OPERATION, shard))
     }
 
-    async fn page(&self, iterator: &str) -> Result<Option<BacklogPage>, PortError> {
-        let answer = match self.client.get_records().shard_iterator(iterator).send().await {
+    async fn page(&self, iterator: &str, most: usize) -> Result<Option<BacklogPage>, PortError> {
+        let get = self.client.get_records().shard_iterator(iterator);
+        let get = get.limit(i32::try_from(most.clamp(1, MOST_RECORDS)).unwrap_or(1));
+        let answer = match get.send().await {
             Ok(answer) => answer,
             // Another reader of the shard was quicker; the SDK has tried again for a while.
             Err(error)
@@ -70,7 +77,8 @@ impl Backlog for Backbone {
         Ok(Some(BacklogPage {
             records: answer.records.into_iter().map(record).collect(),
             next: answer.next_shard_iterator,
-            at_tip: answer.millis_behind_latest == Some(0),
+            // Not told means that it is not known to be at its tip.
+            behind: Duration::from_millis(answer.millis_behind_latest.map_or(u64::MAX, i64::unsigned_abs)),
         }))
     }
 }

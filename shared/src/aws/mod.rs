@@ -16,6 +16,7 @@ mod lookups;
 mod objects;
 mod pipelines;
 mod queue;
+mod replays;
 mod rows;
 mod secrets;
 mod state;

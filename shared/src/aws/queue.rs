@@ -10,7 +10,7 @@ use aws_sdk_sqs::{
 use super::failed;
 use crate::{
     frame::{Channel, Outgoing},
-    ports::{PortError, Visibility},
+    ports::{PortError, Visibility, Waiting},
 };
 
 /// A FIFO queue; the message group is the lane.
@@ -49,6 +49,12 @@ pub struct Depth {
     pub waiting: u64,
     /// Those received, or hidden until they are tried again.
     pub in_flight: u64,
+}
+
+impl Waiting for FifoQueue {
+    async fn waiting(&self) -> Result<u64, PortError> {
+        self.depth().await.map(|depth| depth.waiting + depth.in_flight)
+    }
 }
 
 impl Channel for FifoQueue {

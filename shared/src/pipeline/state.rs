@@ -40,6 +40,13 @@ pub fn retention(reader: &mut Reader<'_>) -> Duration {
     Duration::from_hours(reader.number("CHANGES_RETENTION_HOURS", 24, 24..=8_760))
 }
 
+impl Replay {
+    /// Whether it sends what arrived then; anything else is sent as it arrives.
+    pub fn covers(&self, arrived: Timestamp) -> bool {
+        arrived >= self.from && self.until.is_none_or(|until| arrived < until)
+    }
+}
+
 impl Pause {
     /// Until when it can be resumed without a loss, where the backbone keeps events for so long.
     pub fn safe_until(&self, retention: Duration) -> Timestamp {
@@ -59,17 +66,11 @@ pub struct Replay {
     pub from: Timestamp,
     /// The version that sends it.
     pub version: u64,
-    /// Not before: by then every function knows that the pause is over.
+    /// Not before: by then every function knows that the pause is over. It tells this replay from the pipeline's others.
     pub begins_at: Timestamp,
     /// When events are sent as they arrive again, once that is settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
-    /// How far each shard of the backbone has been read: shard and sequence number.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub read: Vec<(String, String)>,
-    /// Somebody works on it until then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub leased_until: Option<Timestamp>,
 }
 
 /// How much of what the backbone keeps may have passed before a queued delivery of a paused pipeline is kept as a
@@ -118,8 +119,6 @@ impl PipelineState {
             version,
             begins_at: now + NOTICE,
             until: None,
-            read: Vec::new(),
-            leased_until: None,
         };
         Some(Self { timeline: self.timeline.clone(), pause: None, replay: Some(replay) })
     }
@@ -131,6 +130,20 @@ impl PipelineState {
         let timeline = self.timeline.after(until, Applies::Version(newest));
         let replay = Replay { until: Some(until), ..replay.clone() };
         Some(Self { timeline, pause: None, replay: Some(replay) })
+    }
+
+    /// The replay that began at `begins_at` has sent all that it covers. `None` where it does not go on any more, or where
+    /// it is not settled what it covers.
+    pub fn replayed(&self, begins_at: Timestamp) -> Option<Self> {
+        let is_this = |replay: &&Replay| replay.begins_at == begins_at && replay.until.is_some();
+        self.replay.as_ref().filter(is_this)?;
+        Some(Self { timeline: self.timeline.clone(), pause: None, replay: None })
+    }
+
+    /// From which arrival on the pipeline lacks something: it is paused, or resumed and has not caught up.
+    pub fn lacks_from(&self) -> Option<Timestamp> {
+        let paused = self.pause.as_ref().map(|pause| pause.replay_from);
+        paused.or_else(|| self.replay.as_ref().map(|replay| replay.from))
     }
 }
 
@@ -157,7 +170,16 @@ mod tests {
         let switched = resumed.published(3, at(250)).switched(at(300), 3).unwrap();
         assert_eq!(switched.timeline.at(at(299)), Some(Applies::Paused));
         assert_eq!(switched.timeline.at(at(300)), Some(Applies::Version(3)));
+        let covers = |state: &PipelineState, second| state.replay.as_ref().unwrap().covers(at(second));
+        assert_eq!([99, 100, 300].map(|second| covers(&resumed, second)), [false, true, true]);
+        assert_eq!([99, 100, 299, 300].map(|second| covers(&switched, second)), [false, true, true, false]);
         assert_eq!(switched.replay.as_ref().unwrap().version, 2, "a replay ends as it began");
+        assert_eq!(resumed.replayed(at(210)), None, "it is not settled where it ends");
+        assert_eq!(switched.replayed(at(209)), None, "another");
+        let done = switched.replayed(at(210)).unwrap();
+        assert_eq!((done.replay.as_ref(), &done.timeline), (None, &switched.timeline));
+        let lacks = [&live, &paused, &switched, &done].map(PipelineState::lacks_from);
+        assert_eq!(lacks, [None, Some(at(100)), Some(at(100)), None]);
         // Paused once more before the replay has ended: what it has not sent is sent by the next.
         let again = switched.paused(at(305), at(305), "ada", None).unwrap();
         assert_eq!(again.pause.unwrap().replay_from, at(100));

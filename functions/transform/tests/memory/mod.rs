@@ -9,7 +9,9 @@ use shared::{
     key::Key,
     lane::Lanes,
     position::Position,
-    testing::{MemoryChannel, MemoryLaneCounts, MemoryLookups, MemoryPipelines, MemoryState},
+    testing::{
+        MemoryBacklog, MemoryChannel, MemoryLaneCounts, MemoryLookups, MemoryPipelines, MemoryReplays, MemoryState,
+    },
     time::Timestamp,
     value::Value,
 };
@@ -19,15 +21,19 @@ use transform::{Transform, World, config::Config};
 pub struct Memory {
     pub state: MemoryState,
     pub pipelines: MemoryPipelines,
+    pub replays: MemoryReplays,
     pub lane_counts: MemoryLaneCounts,
+    pub backlog: MemoryBacklog,
     pub lookups: MemoryLookups,
     pub queues: HashMap<String, MemoryChannel>,
 }
 
-impl World for &'static Memory {
+impl World for &Memory {
     type State = MemoryState;
     type Pipelines = MemoryPipelines;
+    type Replays = MemoryReplays;
     type LaneCounts = MemoryLaneCounts;
+    type Backlog = MemoryBacklog;
     type Lookups = MemoryLookups;
     type Queue = MemoryChannel;
 
@@ -36,6 +42,12 @@ impl World for &'static Memory {
     }
     fn pipelines(&self) -> &MemoryPipelines {
         &self.pipelines
+    }
+    fn replays(&self) -> &MemoryReplays {
+        &self.replays
+    }
+    fn backlog(&self) -> &MemoryBacklog {
+        &self.backlog
     }
     fn lane_counts(&self) -> &MemoryLaneCounts {
         &self.lane_counts
@@ -54,6 +66,11 @@ pub fn start(pipelines: &[(&str, &str)]) -> (&'static Memory, Transform<&'static
     let world: &'static Memory = Box::leak(Box::new(Memory { queues, ..Memory::default() }));
     let pipelines: Vec<_> = pipelines.iter().map(|(name, document)| (*name, 3, *document)).collect();
     world.pipelines.set(&pipelines);
+    (world, over(world))
+}
+
+/// A handler over a world: an execution environment of its own.
+pub fn over(world: &'static Memory) -> Transform<&'static Memory> {
     let environment = |name: &str| {
         Some(match name {
             "SOURCES" => r#"["customers"]"#.to_owned(),
@@ -64,10 +81,11 @@ pub fn start(pipelines: &[(&str, &str)]) -> (&'static Memory, Transform<&'static
                     "prices":{"table":"store-prices","key":{"sku":"N"},"cache_seconds":0}}"#
                 .to_owned(),
             "CHANGES_LANES" => "16".to_owned(),
+            "CHANGES_RETENTION_HOURS" => "24".to_owned(),
             other => other.to_lowercase(),
         })
     };
-    (world, Transform::new(Config::read(&environment).unwrap(), world))
+    Transform::new(Config::read(&environment).unwrap(), world)
 }
 
 /// The change of a row at this position.
@@ -93,7 +111,14 @@ pub fn change(position: u32, before: Option<&str>, after: Option<&str>) -> Chang
 
 /// The event that Lambda hands over: one record for each frame's data.
 pub fn batch(data: &[Vec<u8>]) -> Vec<u8> {
-    let record = |(index, data): (usize, &Vec<u8>)| json!({"kinesis": {"sequenceNumber": (index + 1).to_string(), "approximateArrivalTimestamp": 1_700_000_000.5, "data": base64_simd::STANDARD.encode_to_string(data)}});
+    batch_of(Timestamp::from_millis(1_700_000_000_500), data)
+}
+
+/// The same, of what arrived at this time.
+pub fn batch_of(arrived_at: Timestamp, data: &[Vec<u8>]) -> Vec<u8> {
+    #[expect(clippy::cast_precision_loss, reason = "Lambda writes it as a float")]
+    let seconds = arrived_at.millis() as f64 / 1_000.0;
+    let record = |(index, data): (usize, &Vec<u8>)| json!({"kinesis": {"sequenceNumber": (index + 1).to_string(), "approximateArrivalTimestamp": seconds, "data": base64_simd::STANDARD.encode_to_string(data)}});
     serde_json::to_vec(&json!({"Records": data.iter().enumerate().map(record).collect::<Vec<_>>()})).unwrap()
 }
 

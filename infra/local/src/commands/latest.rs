@@ -20,6 +20,10 @@ const LONGEST_LOOK: Duration = Duration::from_hours(365 * 24);
 /// How many pages of a shard are read in one look.
 const MOST_PAGES: usize = 100;
 
+/// How many records a page has at most: where frames are of the usual few kilobytes, it stays below the 10 MB after which
+/// nobody may read of the shard for five seconds ("`GetRecords`", Kinesis API reference).
+const PAGE_RECORDS: usize = 1_000;
+
 /// Between two pages of a shard: five a second are for all of its readers.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -58,10 +62,11 @@ async fn read(backbone: &impl Backlog, shard: &str, from: Timestamp) -> Result<V
     let mut next = Some(backbone.iterator(shard, &Since::Arrived(from)).await?);
     for _ in 0..MOST_PAGES {
         let Some(iterator) = next.take() else { break };
-        match backbone.page(&iterator).await? {
+        match backbone.page(&iterator, PAGE_RECORDS).await? {
             Some(page) => {
+                let is_at_tip = page.is_at_tip();
                 records.extend(page.records);
-                if page.at_tip {
+                if is_at_tip {
                     break;
                 }
                 next = page.next;

@@ -8,6 +8,7 @@ mod functions;
 mod mappings;
 mod outputs;
 mod resources;
+mod schedule;
 pub mod variables;
 mod vendors;
 
@@ -31,6 +32,7 @@ use self::{
     environment::Environments,
     functions::Functions,
     resources::{Resources, names},
+    schedule::Schedule,
     variables::Variables,
 };
 use crate::{
@@ -73,6 +75,7 @@ pub struct Ground {
 pub struct Stack {
     ground: Ground,
     mappings: BTreeMap<String, MappingHandle>,
+    schedule: Schedule,
 }
 
 impl Ground {
@@ -158,7 +161,9 @@ impl Ground {
         let functions = self.functions();
         let streams = self.streams();
         let mappings = mappings::start(&self.config, &self.aws, &self.resources, &functions, &streams).await?;
-        Ok(Stack { ground: self, mappings })
+        let transform = functions.get("transform").context("there is no function transform")?;
+        let schedule = Schedule::start(transform, &self.config.variables.name);
+        Ok(Stack { ground: self, mappings, schedule })
     }
 }
 
@@ -196,8 +201,14 @@ impl Stack {
         Ok(true)
     }
 
-    /// Ends the mappings, then the services.
+    /// Wakes transform now, as its schedule does, and waits until it has done what there was to do.
+    pub async fn tick(&self) -> anyhow::Result<()> {
+        Ok(self.schedule.tick().await?)
+    }
+
+    /// Ends the schedule and the mappings, then the services.
     pub async fn stop(self) {
+        drop(self.schedule);
         for handle in self.mappings.into_values() {
             handle.stop().await;
         }
