@@ -25,8 +25,8 @@ locals {
       sid       = "FollowPauses"
       actions   = ["dynamodb:UpdateItem"]
       resources = [module.state.tables.pipelines.arn]
-      # deliver notes from where a paused pipeline is to be replayed, and transform how far it has been; no function
-      # writes a version of a pipeline, or its history.
+      # deliver notes from where a paused pipeline is to be replayed, and transform when that is done; no function writes a
+      # version of a pipeline, or its history.
       condition = { test = "ForAllValues:StringEquals", key = "dynamodb:LeadingKeys", values = ["live", "revision"] }
     }
     keep_replays = {
@@ -84,12 +84,13 @@ locals {
   capture_may = [local.may.publish, local.may.agree_on_lanes, local.may.keep_failures, local.may.store_failures, local.may.check_in]
 
   transform_may = [
-    local.may.read_pipelines, local.may.agree_on_lanes, local.may.follow_pauses, local.may.keep_failures, local.may.store_failures,
-    local.may.check_in, local.may.redeem, local.may.see_what_is_gone,
+    local.may.read_pipelines, local.may.agree_on_lanes, local.may.follow_pauses, local.may.keep_replays, local.may.keep_failures,
+    local.may.store_failures, local.may.check_in, local.may.redeem, local.may.see_what_is_gone,
     # Not among the above, of which deliver takes too: the queues are made with it.
     {
-      sid       = "SendDeliveries"
-      actions   = ["sqs:SendMessage"]
+      sid = "SendDeliveries"
+      # A replay waits while much is before it.
+      actions   = ["sqs:GetQueueAttributes", "sqs:SendMessage"]
       resources = [for destination in module.destination : destination.queue.arn]
       condition = null
     },

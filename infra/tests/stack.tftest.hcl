@@ -398,12 +398,13 @@ run "permitted" {
         ReadPipelines            = ["dynamodb:GetItem", "dynamodb:Query"]
         AgreeOnLanes             = ["dynamodb:UpdateItem"]
         FollowPauses             = ["dynamodb:UpdateItem"]
+        KeepReplays              = ["dynamodb:UpdateItem"]
         KeepFailuresAndCount     = ["dynamodb:UpdateItem"]
         StoreLargeFailures       = ["s3:PutObject"]
         CheckInOversize          = ["s3:PutObject"]
         RedeemOversize           = ["s3:GetObject"]
         SeeWhatIsGone            = ["s3:ListBucket"]
-        SendDeliveries           = ["sqs:SendMessage"]
+        SendDeliveries           = ["sqs:GetQueueAttributes", "sqs:SendMessage"]
         LookUpRows               = ["dynamodb:BatchGetItem"]
         ReadEncryptedRows        = ["kms:Decrypt"]
       }
@@ -479,6 +480,14 @@ run "permitted" {
         ]
     ]))
     error_message = "transform and deliver write how a pipeline stands, and no version of it."
+  }
+
+  assert {
+    condition = alltrue([
+      for statement in output.functions.transform.policy : jsonencode(statement.Condition) == jsonencode({ "ForAllValues:StringEquals" = { "dynamodb:LeadingKeys" = ["replay"] } })
+      if statement.Sid == "KeepReplays"
+    ])
+    error_message = "How far a replay has come stands beside the pipeline."
   }
 
   assert {

@@ -125,11 +125,7 @@ pub trait Backlog: Sync {
     fn iterator(&self, shard: &str, since: &Since) -> impl Future<Output = Result<String, PortError>> + Send;
 
     /// Reads on, `most` records at most; `None` where too much was read in this second.
-    fn page(
-        &self,
-        iterator: &str,
-        most: usize,
-    ) -> impl Future<Output = Result<Option<BacklogPage>, PortError>> + Send;
+    fn page(&self, iterator: &str, most: usize) -> impl Future<Output = Result<Option<BacklogPage>, PortError>> + Send;
 }
 
 /// A shard of the backbone.

@@ -42,10 +42,8 @@ impl Progress {
     /// what they hold is older for every key; a parent that the backbone no longer has was read, or holds nothing.
     pub fn readable<'a>(&self, shards: &'a [Shard], most: usize) -> Vec<&'a Shard> {
         let waits = |parent: &String| shards.iter().any(|shard| shard.id == *parent) && !self.has_ended(parent);
-        let mut readable: Vec<&Shard> = shards
-            .iter()
-            .filter(|shard| !self.has_ended(&shard.id) && !shard.parents.iter().any(waits))
-            .collect();
+        let mut readable: Vec<&Shard> =
+            shards.iter().filter(|shard| !self.has_ended(&shard.id) && !shard.parents.iter().any(waits)).collect();
         readable.sort_by_key(|shard| self.0.get(&shard.id).map(|place| place.at));
         readable.truncate(most);
         readable
@@ -118,8 +116,11 @@ mod tests {
     }
 
     fn page(last: Option<(&str, i64)>, behind: u64, is_end: bool) -> BacklogPage {
-        let record =
-            |(number, millis): (&str, i64)| BacklogRecord { number: number.to_owned(), arrived_at: at(millis), data: Vec::new() };
+        let record = |(number, millis): (&str, i64)| BacklogRecord {
+            number: number.to_owned(),
+            arrived_at: at(millis),
+            data: Vec::new(),
+        };
         let next = (!is_end).then(|| "next".to_owned());
         BacklogPage { records: last.map(record).into_iter().collect(), next, behind: Duration::from_millis(behind) }
     }
@@ -131,7 +132,8 @@ mod tests {
     #[test]
     fn parents_are_read_to_their_end_before_what_came_out_of_them() {
         // 1 was split into 3 and 4; 3 and 2 were merged into 5; what 1 came out of is gone.
-        let shards = [shard("1", &["0"]), shard("2", &[]), shard("3", &["1"]), shard("4", &["1"]), shard("5", &["2", "3"])];
+        let shards =
+            [shard("1", &["0"]), shard("2", &[]), shard("3", &["1"]), shard("4", &["1"]), shard("5", &["2", "3"])];
         let mut progress = Progress::default();
         assert_eq!(ids(&progress.readable(&shards, 9)), ["1", "2"]);
         progress.note("2", &page(None, 0, true), at(FROM + 1));
@@ -163,7 +165,10 @@ mod tests {
         assert_eq!(progress.since("1", &replay, at(FROM + 11)), Since::Arrived(at(FROM + 10) - SKEW));
         // Half an hour was passed without a record.
         progress.note("1", &page(None, 1_800_000, false), now);
-        assert_eq!(progress.since("1", &replay, held), Since::Arrived(now - Duration::from_secs(1_800) - REREAD - SKEW));
+        assert_eq!(
+            progress.since("1", &replay, held),
+            Since::Arrived(now - Duration::from_secs(1_800) - REREAD - SKEW)
+        );
         progress.note("1", &page(None, 0, false), now);
         assert_eq!(progress.since("1", &replay, held), Since::Arrived(now - SKEW));
     }

@@ -114,12 +114,7 @@ impl PipelineState {
     /// Resumed with `version`: the replay is to begin. `None` where it is not paused.
     pub fn resumed(&self, now: Timestamp, version: u64) -> Option<Self> {
         let pause = self.pause.as_ref()?;
-        let replay = Replay {
-            from: pause.replay_from,
-            version,
-            begins_at: now + NOTICE,
-            until: None,
-        };
+        let replay = Replay { from: pause.replay_from, version, begins_at: now + NOTICE, until: None };
         Some(Self { timeline: self.timeline.clone(), pause: None, replay: Some(replay) })
     }
 

@@ -92,6 +92,10 @@ impl Backlog for MemoryBacklog {
         let is_at_end = behind.is_none();
         let after = last.map_or(after, |record| &record.number);
         let next = (!held.is_closed || !is_at_end).then(|| format!("{shard}/{after}"));
-        Ok(Some(BacklogPage { behind: behind.map_or(Duration::ZERO, |behind| behind.max(Duration::from_millis(1))), next, records }))
+        Ok(Some(BacklogPage {
+            behind: behind.map_or(Duration::ZERO, |behind| behind.max(Duration::from_millis(1))),
+            next,
+            records,
+        }))
     }
 }

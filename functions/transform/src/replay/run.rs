@@ -174,8 +174,7 @@ impl<'a, W: World> Run<'a, W> {
     async fn tell_what_is_gone(&mut self) -> Result<(), PortError> {
         let now = self.transform.now();
         let held_from = now - self.transform.config.retention;
-        let Some(reached) = self.reached().filter(|reached| *reached < held_from)
-        else {
+        let Some(reached) = self.reached().filter(|reached| *reached < held_from) else {
             return Ok(());
         };
         tracing::error!(

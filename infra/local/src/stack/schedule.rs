@@ -37,11 +37,8 @@ impl std::fmt::Debug for Target {
 
 impl Schedule {
     pub(super) fn start(function: Arc<dyn Function>, stack: &str) -> Self {
-        let rule = format!(
-            "arn:aws:events:{}:{}:rule/{stack}-freshet-every-minute",
-            services::REGION,
-            services::ACCOUNT
-        );
+        let rule =
+            format!("arn:aws:events:{}:{}:rule/{stack}-freshet-every-minute", services::REGION, services::ACCOUNT);
         let target = Target { function, rule };
         let waking = target.clone();
         let task = tokio::spawn(async move {
