@@ -165,10 +165,7 @@ mod tests {
         assert_eq!(progress.since("1", &replay, at(FROM + 11)), Since::Arrived(at(FROM + 10) - SKEW));
         // Half an hour was passed without a record.
         progress.note("1", &page(None, 1_800_000, false), now);
-        assert_eq!(
-            progress.since("1", &replay, held),
-            Since::Arrived(now - Duration::from_secs(1_800) - REREAD - SKEW)
-        );
+        assert_eq!(progress.since("1", &replay, held), Since::Arrived(now - Duration::from_mins(30) - REREAD - SKEW));
         progress.note("1", &page(None, 0, false), now);
         assert_eq!(progress.since("1", &replay, held), Since::Arrived(now - SKEW));
     }

@@ -130,7 +130,7 @@ async fn tick_to_the_end(world: &Memory, transform: &Transform<&'static Memory>)
             return;
         }
     }
-    panic!("the replay never ended: {:?}", stands(world));
+    unreachable!("the replay never ended: {:?}", stands(world));
 }
 
 #[tokio::test(start_paused = true)]
@@ -288,7 +288,8 @@ async fn only_one_invocation_replays() {
     let other = over(world);
     let deadline = after(60);
     let (one, two) = tokio::join!(transform.tick(deadline), other.tick(deadline + STEP));
-    (one.unwrap(), two.unwrap());
+    one.unwrap();
+    two.unwrap();
     assert_eq!(stands(world).replay, None);
     assert_eq!(sent(world), rows([("ada", (1..=20).collect())]));
     clock.abort();

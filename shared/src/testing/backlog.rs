@@ -88,7 +88,7 @@ impl Backlog for MemoryBacklog {
         let mut left = held.records.iter().filter(|record| record.number.as_str() > after);
         let records: Vec<BacklogRecord> = left.by_ref().take(most).cloned().collect();
         let last = records.last();
-        let behind = left.last().zip(last).map(|(newest, last)| newest.arrived_at.since(last.arrived_at));
+        let behind = left.next_back().zip(last).map(|(newest, last)| newest.arrived_at.since(last.arrived_at));
         let is_at_end = behind.is_none();
         let after = last.map_or(after, |record| &record.number);
         let next = (!held.is_closed || !is_at_end).then(|| format!("{shard}/{after}"));

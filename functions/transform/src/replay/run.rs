@@ -153,12 +153,11 @@ impl<'a, W: World> Run<'a, W> {
                     let is_wanted = self.amend(|stood| stood.state.replayed(self.replay.begins_at)).await?;
                     return Ok(if is_wanted { Ended::Finished } else { Ended::Unwanted });
                 }
-                _ if now.since(self.kept_at) >= BETWEEN_KEEPS => {
-                    if !self.keep(now).await? {
+                _ => {
+                    if now.since(self.kept_at) >= BETWEEN_KEEPS && !self.keep(now).await? {
                         return Ok(Ended::Unwanted);
                     }
                 }
-                _ => {}
             }
             tokio::time::sleep(BETWEEN_ROUNDS).await;
         }

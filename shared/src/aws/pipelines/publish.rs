@@ -173,8 +173,8 @@ impl PipelinesTable {
                 writes.push(self.put_live(&next, before)?);
             }
             if writes.len() >= MOST_WRITES {
-                let changes = published.iter().filter(|published| published.change != Change::Unchanged).count();
-                return Err(PublishError::TooMany { changes });
+                let count = published.iter().filter(|published| published.change != Change::Unchanged).count();
+                return Err(PublishError::TooMany { changes: count });
             }
             if self.transact(writes).await? {
                 return Ok(published);
