@@ -262,6 +262,9 @@ pub struct Action {
     /// that only what was delivered is ever removed.
     #[serde(default)]
     pub match_is_key: bool,
+    /// Match fields with which the vendor replaces the whole row: what a request does not have is not kept there.
+    #[serde(default)]
+    pub whole_row_when_matched_by: Vec<String>,
     /// How the mapped fields' values are written.
     #[serde(default)]
     pub values: Values,

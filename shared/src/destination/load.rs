@@ -205,6 +205,13 @@ fn action(connector: &Connector, action: &Action) -> Result<(), Mistake> {
                 "add `match_field`, or take away `match_is_key`",
             ));
         }
+        (Mode::Append, _) if !action.whole_row_when_matched_by.is_empty() => {
+            return Err(Mistake::new(
+                action.name.span(),
+                "an append replaces no row",
+                "take away `whole_row_when_matched_by`",
+            ));
+        }
         (Mode::Append, _) if action.can_remove().next().is_some() => {
             return Err(Mistake::new(
                 action.name.span(),

@@ -119,7 +119,8 @@ impl Operation<'_> {
             let vendor = &self.destination.connector.name;
             return Check::Reject(match fields.get(name) {
                 None => format!(
-                    "{vendor} tells rows by {name:?}, which the pipeline does not map; add {name} to its [fields]"
+                    "{vendor} tells rows by {name:?}, which the pipeline does not send: it does not map it, or the value \
+                     is null and left out by on_null; add {name} to its [fields], or filter such rows out with `when`"
                 ),
                 Some(value) => format!(
                     "{vendor} tells rows by {name:?}, and here it is {}; give the row a value at the source, or filter \
@@ -134,7 +135,8 @@ impl Operation<'_> {
         for field in action.fields.iter().filter(|field| field.required) {
             if fields.get(&field.name).is_none_or(|value| *value == Value::Null) {
                 return Check::Reject(format!(
-                    "the field {:?} is required and has no value; map it in the pipeline's [fields]",
+                    "the field {:?} is required and has no value; map it in the pipeline's [fields], give the row a value \
+                     at the source, or filter such rows out with `when`",
                     field.name
                 ));
             }
