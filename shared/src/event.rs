@@ -2,6 +2,8 @@
 
 mod written;
 
+pub use self::written::WrittenProblem;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{key::Key, position::Position, time::Timestamp, value::Value};
