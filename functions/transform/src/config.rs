@@ -9,7 +9,7 @@ use shared::{
     destination,
     lane::Lanes,
     lookup::LookupTable,
-    pipeline::{Known, state::retention},
+    pipeline::{Known, KnownDestination, state::retention},
     state,
     telemetry::Emit,
 };
@@ -84,13 +84,13 @@ impl Config {
 
     /// What pipelines can name.
     pub fn known(&self) -> Known {
-        let destinations =
-            self.destinations.iter().map(|(name, destination)| (name.clone(), destination.connector.clone()));
+        let destinations = self.destinations.iter();
         let lookup_tables = self.lookup_tables.iter().map(|(name, table)| (name.clone(), table.key.clone()));
         Known {
             sources: self.sources.clone(),
-            destinations: destinations.collect(),
+            destinations: destinations.map(|(name, queue)| KnownDestination::new(name, &queue.connector)).collect(),
             lookup_tables: lookup_tables.collect(),
+            ..Known::default()
         }
     }
 }

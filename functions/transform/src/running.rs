@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use shared::{
-    pipeline::{Known, Pipeline, state::PipelineState, timeline::Applies},
+    pipeline::{Known, Outline, Pipeline, state::PipelineState, timeline::Applies},
     ports::{Pipelines, PortError, StoredPipeline},
     time::Timestamp,
 };
@@ -89,7 +89,7 @@ fn checked(name: &str, version: u64, document: Option<&str>, known: &Known) -> R
     };
     Pipeline::parse(name, document, version, known).map_err(|error| {
         tracing::error!(pipeline = name, version, "the pipeline cannot run: {error}");
-        Broken { source: Pipeline::source_of(document), reason: error.to_string() }
+        Broken { source: Outline::of(document).source, reason: error.to_string() }
     })
 }
 

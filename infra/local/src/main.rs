@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use freshet::commands::{self, demo, destinations, expressions, failures, invoke, pipelines, plan, preview, status};
+use freshet::commands::{
+    self, demo, destinations, expressions, failures, invoke, lint, pipelines, plan, preview, status, test,
+};
 use shared::config::ProcessEnvironment;
 
 /// Fresh data, straight from the source.
@@ -24,6 +26,10 @@ enum Command {
     Destinations(destinations::Arguments),
     /// List what expressions can use, with examples
     Expressions(expressions::Arguments),
+    /// Check pipelines without running them: every problem with its line, its reason and its mend
+    Lint(lint::Arguments),
+    /// Run the tests beside pipelines, their [[tests]], without a stack
+    Test(test::Arguments),
     /// Push, pull, compare and list the pipelines of a deployed stack
     Pipelines(pipelines::Arguments),
     /// Show what a pipeline would do with real events, without sending anything
@@ -52,6 +58,8 @@ fn main() -> ExitCode {
             Command::Invoke(arguments) => invoke::command(arguments).await,
             Command::Destinations(arguments) => destinations::command(&arguments, &ProcessEnvironment).await,
             Command::Expressions(arguments) => expressions::command(&arguments),
+            Command::Lint(arguments) => lint::command(&arguments, &ProcessEnvironment),
+            Command::Test(arguments) => test::command(&arguments, &ProcessEnvironment),
             Command::Pipelines(arguments) => pipelines::command(arguments, &ProcessEnvironment).await,
             Command::Preview(arguments) => preview::command(arguments, &ProcessEnvironment).await,
             Command::Plan(arguments) => plan::command(arguments, &ProcessEnvironment).await,

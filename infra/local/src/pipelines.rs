@@ -1,4 +1,6 @@
-//! A folder of pipelines: a TOML file each.
+//! Pipelines in files: a TOML file each, in a folder.
+
+pub mod events;
 
 use std::{
     collections::BTreeMap,
@@ -6,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use shared::pipeline::{Known, Pipeline};
+use shared::pipeline::{Known, Outline, Pipeline, PipelineError, Review, review};
 
 /// A pipeline's file.
 #[derive(Debug)]
@@ -22,12 +24,13 @@ pub fn read(folder: &Path, known: &Known) -> anyhow::Result<Vec<PipelineFile>> {
     let mut pipelines: Vec<PipelineFile> = Vec::new();
     let mut problems = Vec::new();
     for (file, text) in texts(folder)? {
-        match Pipeline::parse(&file.display().to_string(), &text, 0, known) {
-            Ok(pipeline) if pipelines.iter().any(|other| other.pipeline.name == pipeline.name) => {
+        let Review { pipeline, problems: wrong, .. } = reviewed(&file, &text, known);
+        match pipeline {
+            Some(pipeline) if pipelines.iter().any(|other| other.pipeline.name == pipeline.name) => {
                 problems.push(same_name(&file, &pipeline.name));
             }
-            Ok(pipeline) => pipelines.push(PipelineFile { pipeline, document: text }),
-            Err(error) => problems.push(error.to_string()),
+            Some(pipeline) if wrong.is_empty() => pipelines.push(PipelineFile { pipeline, document: text }),
+            _ => problems.push(PipelineError { place: file.display().to_string(), problems: wrong }.to_string()),
         }
     }
     if !problems.is_empty() {
@@ -37,6 +40,30 @@ pub fn read(folder: &Path, known: &Known) -> anyhow::Result<Vec<PipelineFile>> {
         bail!("there is no pipeline in {}: put a file such as customers-to-crm.toml there", folder.display());
     }
     Ok(pipelines)
+}
+
+/// The whole check of a file's text, with the events of the files that its tests name.
+pub fn reviewed(file: &Path, text: &str, known: &Known) -> Review {
+    let source = Outline::of(text).source.unwrap_or_default();
+    review(text, known, &|events_file| events::read(file, events_file, &source))
+}
+
+/// Files and texts: those that are named, and those of the folders that are, in the order of their names.
+pub fn all(paths: &[PathBuf]) -> anyhow::Result<Vec<(PathBuf, String)>> {
+    let mut files = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            files.extend(texts(path)?);
+        } else {
+            let text = std::fs::read_to_string(path);
+            files.push((path.clone(), text.with_context(|| format!("{} cannot be read", path.display()))?));
+        }
+    }
+    if files.is_empty() {
+        let named: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+        bail!("there is no pipeline in {}; name a folder of *.toml, or a file", named.join(", "));
+    }
+    Ok(files)
 }
 
 /// A folder's files and texts by the name of the pipeline in each, whatever else they say. A folder that is not there
@@ -58,25 +85,6 @@ pub fn by_name(folder: &Path) -> anyhow::Result<BTreeMap<String, (PathBuf, Strin
     Ok(files)
 }
 
-/// What a document says of itself, as far as it can be read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is named for its line in the document")]
-pub struct Outline {
-    pub name: Option<String>,
-    pub source: Option<String>,
-    pub destination: Option<String>,
-    pub action: Option<String>,
-}
-
-impl Outline {
-    /// Of a document.
-    pub fn of(document: &str) -> Self {
-        let document: toml::Table = toml::from_str(document).unwrap_or_default();
-        let text = |name: &str| document.get(name).and_then(|value| value.as_str()).map(str::to_owned);
-        Self { name: text("name"), source: text("source"), destination: text("destination"), action: text("action") }
-    }
-}
-
 fn texts(folder: &Path) -> anyhow::Result<Vec<(PathBuf, String)>> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .with_context(|| format!("the folder of pipelines {} cannot be read", folder.display()))?
@@ -93,6 +101,7 @@ fn texts(folder: &Path) -> anyhow::Result<Vec<(PathBuf, String)>> {
         .collect()
 }
 
+/// The problem of a file whose pipeline has another file's name.
 fn same_name(file: &Path, name: &str) -> String {
     format!(
         "{}: another file of the folder has the pipeline `{name}` too; give one of them another name",
@@ -123,12 +132,5 @@ mod tests {
         );
         write("c.toml", "nam = \"one\"");
         assert!(by_name(folder.path()).unwrap_err().to_string().contains("c.toml is no pipeline with a name"));
-    }
-
-    #[test]
-    fn an_outline_is_what_can_be_read() {
-        let outline = Outline::of("name = \"a\"\nsource = \"s\"\nmore = 1");
-        assert_eq!((outline.name.as_deref(), outline.source.as_deref()), (Some("a"), Some("s")));
-        assert_eq!(Outline::of("name = "), Outline::default());
     }
 }

@@ -17,7 +17,10 @@ use minijinja::{Environment, ErrorKind, value::Value as EngineValue};
 
 pub use self::scope::Scope;
 use self::{catalogue::Kind, engine::CHANGED, names::Names};
-use crate::{nearest::suggestion, value::Value};
+use crate::{
+    nearest::{did_you_mean, suggestion},
+    value::Value,
+};
 
 /// How many steps of the engine an expression may take. A mapping takes tens; a loop that would not end is stopped
 /// within 2 ms.
@@ -72,11 +75,9 @@ impl Expression {
             let root = name.split('.').next().unwrap_or(name);
             let known = || Scope::NAMES.iter().chain(names).copied();
             if root != CHANGED && !known().any(|known| known == root) {
-                return Err(ExpressionError::new(format!(
-                    "`{source}` uses `{root}`, which no event has{}; there are {}",
-                    suggestion(root, known()),
-                    known().collect::<Vec<_>>().join(", ")
-                )));
+                let mend = did_you_mean(root, known())
+                    .unwrap_or_else(|| format!("there are {}", known().collect::<Vec<_>>().join(", ")));
+                return Err(ExpressionError::new(format!("`{source}` uses `{root}`, which no event has; {mend}")));
             }
         }
         let in_text = Names::of(source);

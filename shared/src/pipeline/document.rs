@@ -1,320 +1,158 @@
-//! The document: what a person writes, and everything that can be wrong with it.
-
-use std::collections::HashSet;
+//! The document: what a person writes.
 
 use indexmap::IndexMap;
-use serde::Deserialize;
-use toml::Spanned;
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
 
 use super::{
-    Known, PipelineError, Problem,
-    lookup::{Lookup, LookupDocuments},
+    lookup::LookupLine,
+    policy::{ManagedBy, OnDelete, OnDrift, OnLeave, OnNull},
+    problem::Findings,
+    table::{Table, Text, kind, text},
 };
-use crate::{
-    delivery::{Removes, Step},
-    destination::{self, Action, Cause, Mode},
-    expression::Expression,
-    nearest::suggestion,
-};
+use crate::delivery::Removes;
 
-/// A pipeline that has been checked against its destination, ready to run.
+/// A document's lines, each with its place. What is missing or wrong has been reported, and is `None` here.
 #[derive(Debug)]
-pub struct Pipeline {
-    /// Its name.
-    pub name: String,
-    /// Its version, from 1; 0 for a document that is not in the table.
-    pub version: u64,
-    /// The source that it reads.
-    pub source: String,
-    /// The destination that it sends to.
-    pub destination: String,
-    /// The destination's action.
-    pub action: String,
-    /// Whether the action appends (an event, a message) or keeps a row in step.
-    pub mode: Mode,
-    pub(super) when: Option<Expression>,
-    pub(super) on_leave: OnLeave,
-    pub(super) on_delete: OnDelete,
-    pub(super) on_expire: OnDelete,
-    pub(super) removes: Removes,
-    pub(super) lookups: Vec<Lookup>,
-    pub(super) fields: IndexMap<String, Expression>,
+pub(super) struct Document {
+    pub name: Option<Text>,
+    pub source: Option<Text>,
+    pub destination: Option<Text>,
+    pub action: Option<Text>,
+    pub description: Option<Text>,
+    pub managed_by: Option<Spanned<ManagedBy>>,
+    pub when: Option<Text>,
+    pub on_leave: Option<Spanned<OnLeave>>,
+    pub on_delete: Option<Spanned<OnDelete>>,
+    pub on_expire: Option<Spanned<OnDelete>>,
+    pub removes: Option<Spanned<Removes>>,
+    pub on_null: Option<Spanned<OnNull>>,
+    pub on_drift: Option<Spanned<OnDrift>>,
+    pub lookups: Vec<LookupLine>,
+    pub fields: IndexMap<String, FieldLine>,
+    /// Where `[fields]` stands.
+    pub fields_at: usize,
 }
 
-/// What happens at the destination when a row no longer matches the filter.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OnLeave {
-    /// What the destination holds stays.
-    #[default]
-    Keep,
-    /// It is archived.
-    Archive,
-    /// It is deleted.
-    Delete,
-    /// It is erased.
-    Erase,
-    /// It stays, without what the pipeline has sent.
-    Clear,
-    /// It stays, and gets no messages.
-    Unsubscribe,
+/// A line under `[fields]`.
+#[derive(Debug)]
+pub(super) struct FieldLine {
+    /// Where the name stands.
+    pub at: usize,
+    /// The expression.
+    pub value: Text,
+    /// Its own null policy.
+    pub on_null: Option<Spanned<OnNull>>,
 }
 
-/// What happens at the destination when a row is deleted, or expires by the table's time to live.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OnDelete {
-    /// What the destination holds stays.
-    #[default]
-    Ignore,
-    /// It is archived.
-    Archive,
-    /// It is deleted.
-    Delete,
-    /// It is erased.
-    Erase,
-    /// It stays, without what the pipeline has sent.
-    Clear,
-    /// It stays, and gets no messages.
-    Unsubscribe,
-    /// The delete is sent as an event of its own; for actions that append.
-    Send,
-}
+/// Lines of a pipeline that, written behind `[fields]`, would be fields.
+const POLICIES: [&str; 8] =
+    ["when", "on_leave", "on_delete", "on_expire", "on_null", "on_drift", "removes", "managed_by"];
 
-impl OnLeave {
-    pub(super) const fn step(self) -> Step {
-        match self {
-            Self::Keep => Step::Keep,
-            Self::Archive => Step::Archive,
-            Self::Delete => Step::Delete,
-            Self::Erase => Step::Erase,
-            Self::Clear => Step::Clear,
-            Self::Unsubscribe => Step::Unsubscribe,
-        }
-    }
-}
-
-impl OnDelete {
-    pub(super) const fn step(self) -> Step {
-        match self {
-            Self::Ignore => Step::Keep,
-            Self::Archive => Step::Archive,
-            Self::Delete => Step::Delete,
-            Self::Erase => Step::Erase,
-            Self::Clear => Step::Clear,
-            Self::Unsubscribe => Step::Unsubscribe,
-            Self::Send => Step::Apply,
-        }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Document {
-    name: Spanned<String>,
-    source: Spanned<String>,
-    destination: Spanned<String>,
-    action: Spanned<String>,
-    when: Option<Spanned<String>>,
-    on_leave: Option<Spanned<OnLeave>>,
-    on_delete: Option<Spanned<OnDelete>>,
-    on_expire: Option<Spanned<OnDelete>>,
-    removes: Option<Removes>,
-    #[serde(default)]
-    lookups: LookupDocuments,
-    fields: Spanned<IndexMap<String, Spanned<String>>>,
-}
-
-/// How long a pipeline's name may be: it is part of keys in the ledger.
-const MAX_NAME: usize = 64;
-
-impl Pipeline {
-    /// Reads and checks a document; every mistake is reported at once. `place` is where the text comes from: a file's
-    /// path, or the name in the table.
-    pub fn parse(place: &str, text: &str, version: u64, known: &Known) -> Result<Self, PipelineError> {
-        let mut check = Check { text, problems: Vec::new() };
-        let pipeline = check.document().and_then(|document| check.pipeline(document, version, known));
-        check.problems.sort_by_key(|problem| problem.line);
-        match pipeline {
-            Some(pipeline) if check.problems.is_empty() => Ok(pipeline),
-            _ => Err(PipelineError { place: place.to_owned(), problems: check.problems }),
-        }
-    }
-}
-
-impl Pipeline {
-    /// The source that a document names, even where the rest of it is wrong.
-    pub fn source_of(text: &str) -> Option<String> {
-        text.parse::<toml::Table>().ok()?.get("source")?.as_str().map(str::to_owned)
-    }
-}
-
-pub(super) struct Check<'a> {
-    text: &'a str,
-    problems: Vec<Problem>,
-}
-
-impl Check<'_> {
-    pub(super) fn problem(&mut self, at: usize, message: String) {
-        let line = 1 + self.text.bytes().take(at).filter(|byte| *byte == b'\n').count();
-        self.problems.push(Problem { line, message });
-    }
-
-    fn document(&mut self) -> Option<Document> {
-        toml::from_str(self.text)
-            .map_err(|error| {
-                let at = error.span().map_or(0, |span| span.start);
-                self.problem(at, error.message().to_owned());
-            })
-            .ok()
-    }
-
-    fn pipeline(&mut self, document: Document, version: u64, known: &Known) -> Option<Pipeline> {
-        let at = document.name.span().start;
-        let name = document.name.into_inner();
-        if !is_name(&name) {
-            self.problem(
-                at,
-                format!(
-                    "the name {name:?} has to be of lower-case letters, digits and dashes, beginning with a letter, \
-                     at most {MAX_NAME}: such as \"customers-to-hubspot\""
-                ),
-            );
-        }
-        let source = self.known("source", document.source, known.sources.iter().map(String::as_str));
-        let destinations = known.destinations.iter().map(|(name, _)| name.as_str());
-        let destination = self.known("destination", document.destination, destinations);
-        let lookups = self.lookups(&document.lookups, known);
-        let names: Vec<&str> = document.lookups.keys().map(|name| name.get_ref().as_str()).collect();
-        let when = document.when.and_then(|when| self.expression("when", &when, &names));
-        let mut fields = IndexMap::new();
-        let fields_at = document.fields.span().start;
-        for (field, text) in document.fields.get_ref() {
-            if let Some(expression) = self.expression(field, text, &names) {
-                fields.insert(field.clone(), expression);
-            }
-        }
-        let connector = known.destinations.iter().find(|(name, _)| *name == destination).map(|(_, slug)| slug.as_str());
-        // Without a known destination there is nothing to check the action against; that was reported above.
-        let action = self.action(&document.action, destination::connector(connector?).ok()?)?;
-        let (on_leave_at, on_leave) = unspan(document.on_leave);
-        let (on_delete_at, on_delete) = unspan(document.on_delete);
-        let expires = document.on_expire.is_some();
-        let (on_expire_at, on_expire) = document.on_expire.map_or((0, on_delete), |it| unspan(Some(it)));
-        let removes = document.removes.unwrap_or_default();
-        self.leaves(action, on_leave_at, on_leave, removes);
-        self.gone(action, Cause::Deleted, on_delete_at, on_delete, removes);
-        if expires {
-            self.gone(action, Cause::Expired, on_expire_at, on_expire, removes);
-        }
-        self.fields(action, document.fields.get_ref(), fields_at);
-        Some(Pipeline {
+impl Document {
+    /// Reads the document; its `[[tests]]` are for [`super::case`], and only checked to be asked for.
+    pub fn read(document: &Spanned<DeTable<'_>>, found: &mut Findings<'_>) -> Self {
+        let mut table = Table::new("a pipeline", document.get_ref());
+        let name = table.required("name", 0, "name = \"customers-to-hubspot\"", found);
+        let source = table.required("source", 0, "source = \"customers\"", found);
+        let destination = table.required("destination", 0, "destination = \"hubspot\"", found);
+        let action = table.required("action", 0, "action = \"upsert_contact\"", found);
+        let description = table.text("description", found);
+        let managed_by = table.word("managed_by", found);
+        let when = table.text("when", found);
+        let on_leave = table.word("on_leave", found);
+        let on_delete = table.word("on_delete", found);
+        let on_expire = table.word("on_expire", found);
+        let removes = table.word("removes", found);
+        let on_null = table.word("on_null", found);
+        let on_drift = table.word("on_drift", found);
+        let lookups = table.value("lookups").map_or_else(Vec::new, |lookups| LookupLine::read(lookups, found));
+        let fields = table.value("fields");
+        let fields_at = fields.map_or(0, |fields| fields.span().start);
+        let fields = if let Some(fields) = fields {
+            field_lines(fields, found)
+        } else {
+            found.problem(0, "a pipeline needs [fields]; add it with a line such as email = \"after.email\"");
+            IndexMap::new()
+        };
+        let _ = table.value("tests");
+        table.finish(found);
+        Self {
             name,
-            version,
             source,
             destination,
-            action: action.name().to_owned(),
-            mode: action.mode,
+            action,
+            description,
+            managed_by,
             when,
             on_leave,
             on_delete,
             on_expire,
             removes,
+            on_null,
+            on_drift,
             lookups,
             fields,
-        })
-    }
-
-    fn known<'k>(
-        &mut self,
-        what: &str,
-        value: Spanned<String>,
-        known: impl Iterator<Item = &'k str> + Clone,
-    ) -> String {
-        let at = value.span().start;
-        let value = value.into_inner();
-        if !known.clone().any(|other| other == value) {
-            let mut names: Vec<&str> = known.clone().collect();
-            names.sort_unstable();
-            let hint = suggestion(&value, known);
-            let there = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-            self.problem(at, format!("there is no {what} `{value}` in this stack{hint}; there is {there}"));
-        }
-        value
-    }
-
-    /// An expression that may use the lookups of these names.
-    pub(super) fn expression(&mut self, what: &str, text: &Spanned<String>, lookups: &[&str]) -> Option<Expression> {
-        Expression::compile(text.get_ref(), lookups)
-            .map_err(|error| self.problem(text.span().start, format!("{what}: {error}")))
-            .ok()
-    }
-
-    fn action<'c>(&mut self, name: &Spanned<String>, connector: &'c destination::Connector) -> Option<&'c Action> {
-        let found = connector.action(name.get_ref());
-        if found.is_none() {
-            let names: Vec<&str> = connector.actions.iter().map(Action::name).collect();
-            let hint = suggestion(name.get_ref(), names.iter().copied());
-            let slug = connector.slug();
-            let message = format!("{slug} has no action `{}`{hint}; it has {}", name.get_ref(), names.join(", "));
-            self.problem(name.span().start, message);
-        }
-        found
-    }
-
-    fn leaves(&mut self, action: &Action, at: usize, leave: OnLeave, removes: Removes) {
-        if let Err(reason) = action.permits(Cause::Left, leave.step(), removes) {
-            self.problem(at, reason);
+            fields_at,
         }
     }
+}
 
-    fn gone(&mut self, action: &Action, cause: Cause, at: usize, delete: OnDelete, removes: Removes) {
-        if (action.mode, delete) == (Mode::Upsert, OnDelete::Send) {
-            let message = format!(
-                "the action {} keeps rows in step and sends no events; write {} = \"ignore\", or what it can do \
-                 with a row",
-                action.name(),
-                cause.setting()
-            );
-            self.problem(at, message);
-        } else if let Err(reason) = action.permits(cause, delete.step(), removes) {
-            self.problem(at, reason);
-        }
+fn field_lines(fields: &Spanned<DeValue<'_>>, found: &mut Findings<'_>) -> IndexMap<String, FieldLine> {
+    let Some(table) = fields.get_ref().as_table() else {
+        let what = kind(fields.get_ref());
+        found.problem(
+            fields.span().start,
+            format!("fields is {what}; write [fields] in a line of its own, and below it a line for each field"),
+        );
+        return IndexMap::new();
+    };
+    if table.is_empty() {
+        found.problem(
+            fields.span().start,
+            "no field is mapped, so there would be nothing to send; add a line such as email = \"after.email\"",
+        );
     }
+    table
+        .iter()
+        .filter_map(|(name, value)| Some((name.get_ref().to_string(), field_line(name, value, found)?)))
+        .collect()
+}
 
-    fn fields(&mut self, action: &Action, fields: &IndexMap<String, Spanned<String>>, fields_at: usize) {
-        let known: HashSet<&str> = action.fields.iter().map(|field| field.name.as_str()).collect();
-        for (name, text) in fields {
-            if !action.other_fields && !known.contains(name.as_str()) {
-                let hint = suggestion(name, known.iter().copied());
-                self.problem(text.span().start, format!("{} has no field `{name}`{hint}", action.name()));
-            }
+fn field_line(
+    name: &Spanned<std::borrow::Cow<'_, str>>,
+    value: &Spanned<DeValue<'_>>,
+    found: &mut Findings<'_>,
+) -> Option<FieldLine> {
+    let at = name.span().start;
+    match value.get_ref() {
+        DeValue::String(_) => Some(FieldLine { at, value: text(name.get_ref(), value, found)?, on_null: None }),
+        DeValue::Table(entries) => {
+            let mut table = Table::new("a field", entries);
+            let value = table.required("value", at, "value = \"after.email\"", found);
+            let on_null = table.word("on_null", found);
+            table.finish(found);
+            Some(FieldLine { at, value: value?, on_null })
         }
-        for field in action.fields.iter().filter(|field| field.required && !fields.contains_key(&field.name)) {
-            self.problem(
-                fields_at,
+        other => {
+            let name = name.get_ref();
+            let what = kind(other);
+            let raw = found.text().get(value.span()).unwrap_or_default().replace('"', "'");
+            found.problem(
+                at,
                 format!(
-                    "{} needs the field `{name}`: {help}; add a line such as {name} = \"{mapping}\"",
-                    action.name(),
-                    name = field.name,
-                    help = field.help,
-                    mapping = field.mapping()
+                    "the field `{name}` is {what}; write an expression in quotes: {name} = \"{raw}\" is always the same \
+                     value, {name} = \"after.{name}\" the row's"
                 ),
             );
-        }
-        if fields.is_empty() {
-            self.problem(fields_at, "no field is mapped, so there would be nothing to send".to_owned());
+            None
         }
     }
 }
 
-fn unspan<T: Default>(value: Option<Spanned<T>>) -> (usize, T) {
-    value.map_or_else(|| (0, T::default()), |value| (value.span().start, value.into_inner()))
-}
-
-/// Lower-case letters, digits and dashes, beginning with a letter.
-pub(super) fn is_name(name: &str) -> bool {
-    name.len() <= MAX_NAME
-        && name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+/// Whether a field has the name of a policy: it may have slipped below `[fields]`.
+pub(super) fn is_policy(name: &str) -> bool {
+    POLICIES.contains(&name)
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{
-    OnDelete, Pipeline,
+    OnDelete, OnNull, Pipeline,
     lookup::{Looked, Missing},
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     event::{ChangeEvent, Op, Origin},
     expression::{ExpressionError, Scope},
     lookup::{RowKey, Rows},
-    value::Object,
+    value::{Object, Value},
 };
 
 /// What a pipeline makes of a change event.
@@ -67,8 +67,12 @@ impl Pipeline {
                 return Err(ExpressionError { message });
             }
         };
-        // What is cleared are the fields that were sent.
-        let fields = if matches!(step, Step::Apply | Step::Clear) { self.map(&scope)? } else { Object::new() };
+        let fields = match step {
+            // What is cleared are the fields that were sent at some time, those that are null now among them.
+            Step::Clear => self.map(&scope, |_| true)?,
+            Step::Apply => self.map(&scope, |on_null| on_null == OnNull::Clear)?,
+            _ => Object::new(),
+        };
         Ok(Evaluation::Deliver(Box::new(Delivery {
             id: Delivery::id_of(&self.name, event),
             pipeline: self.name.clone(),
@@ -182,14 +186,19 @@ impl Pipeline {
         }
     }
 
-    fn map(&self, scope: &Scope) -> Result<Object, ExpressionError> {
-        self.fields
-            .iter()
-            .map(|(name, expression)| match expression.evaluate(scope) {
-                Ok(value) => Ok((name.clone(), value)),
-                Err(error) => Err(ExpressionError { message: format!("the field `{name}`: {error}") }),
-            })
-            .collect()
+    /// The fields; `nulls` tells by a field's policy whether it stands there with null.
+    fn map(&self, scope: &Scope, nulls: impl Fn(OnNull) -> bool) -> Result<Object, ExpressionError> {
+        let mut fields = Object::new();
+        for (name, field) in &self.fields {
+            let value = field
+                .expression
+                .evaluate(scope)
+                .map_err(|error| ExpressionError { message: format!("the field `{name}`: {error}") })?;
+            if value != Value::Null || nulls(field.on_null) {
+                fields.insert(name.clone(), value);
+            }
+        }
+        Ok(fields)
     }
 
     fn judges_the_change(&self) -> bool {

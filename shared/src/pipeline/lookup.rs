@@ -1,38 +1,38 @@
 //! Lookups: rows of other tables that a pipeline's expressions can use.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
-use indexmap::IndexMap;
-use serde::Deserialize;
-use toml::Spanned;
+use toml::{Spanned, de::DeValue};
 
-use super::{Known, Pipeline, document::Check};
+use super::{
+    Known, Pipeline,
+    policy::Word,
+    problem::Findings,
+    table::{Table, Text, kind, text},
+};
 use crate::{
     expression::{Expression, ExpressionError, Scope},
     lookup::{Found, KeyAttributes, RowKey, Rows},
-    nearest::suggestion,
+    nearest::did_you_mean,
     value::Value,
 };
 
 /// How many lookups a pipeline may have: each can be a round of reads that the batch waits for.
 const MOST: usize = 8;
 
-/// The lookups of a document, by name.
-pub(super) type LookupDocuments = IndexMap<Spanned<String>, LookupDocument>;
-
-/// A lookup as a person writes it.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct LookupDocument {
-    table: Spanned<String>,
-    key: Spanned<IndexMap<Spanned<String>, Spanned<String>>>,
-    #[serde(default)]
+/// A lookup as a person writes it. What is missing has been reported, and is `None` here.
+#[derive(Debug)]
+pub(super) struct LookupLine {
+    pub name: Text,
+    table: Option<Text>,
+    /// The expressions of the key attributes, by name.
+    pub key: Vec<(Text, Text)>,
+    key_at: usize,
     on_missing: OnMissing,
 }
 
 /// What happens to an event whose row is not there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum OnMissing {
     /// It does not match the filter.
     Skip,
@@ -41,6 +41,11 @@ enum OnMissing {
     Without,
     /// It becomes a failure.
     Fail,
+}
+
+impl Word for OnMissing {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("skip", Self::Skip), ("without", Self::Without), ("fail", Self::Fail)];
 }
 
 /// A lookup that has been checked against its table.
@@ -160,122 +165,160 @@ impl Pipeline {
     }
 }
 
-impl Check<'_> {
-    /// Checks a document's lookups; answers them in the order in which they are read.
-    pub(super) fn lookups(&mut self, documents: &LookupDocuments, known: &Known) -> Vec<Lookup> {
-        let names: Vec<&str> = documents.keys().map(|name| name.get_ref().as_str()).collect();
-        let mut lookups = Vec::with_capacity(documents.len());
-        for (index, (name, document)) in documents.iter().enumerate() {
-            let at = name.span().start;
-            if index == MOST {
-                let message = format!("the lookup `{}` is one too many; a pipeline has at most {MOST}", name.get_ref());
-                self.problem(at, message);
-            }
-            self.lookup_name(at, name.get_ref());
-            let attributes = self.lookup_table(document, known);
-            let mut key = Vec::new();
-            for (attribute, text) in document.key.get_ref() {
-                let what = format!("lookups.{}.key.{}", name.get_ref(), attribute.get_ref());
-                let expression = self.expression(&what, text, &names);
-                key.extend(expression.map(|expression| (attribute.get_ref().clone(), expression)));
-            }
-            let uses = |other: &&&str| key.iter().any(|(_, expression)| expression.uses(other));
-            lookups.push(Lookup {
-                needs: names.iter().filter(uses).map(|other| (*other).to_owned()).collect(),
-                name: name.get_ref().clone(),
-                table: document.table.get_ref().clone(),
-                attributes,
-                key,
-                on_missing: document.on_missing,
-            });
-        }
-        self.in_order(lookups, documents)
-    }
-
-    /// A name has to be one that expressions can use, and that means nothing else there.
-    fn lookup_name(&mut self, at: usize, name: &str) {
-        let is_word = name.starts_with(|first: char| first.is_ascii_lowercase())
-            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-        if !is_word {
-            let message = format!(
-                "the lookup `{name}` has to be named with lower-case letters, digits and underscores, beginning with a \
-                 letter: such as `account`"
-            );
-            self.problem(at, message);
-        } else if Expression::compile(name, &[]).is_ok() || Expression::compile(name, &[name]).is_err() {
-            let message =
-                format!("the lookup `{name}` would hide what `{name}` means in expressions; name it otherwise");
-            self.problem(at, message);
-        }
-    }
-
-    /// The key attributes of the lookup's table, each of which the key has to name.
-    fn lookup_table(&mut self, document: &LookupDocument, known: &Known) -> KeyAttributes {
-        let table = document.table.get_ref();
-        let Some(attributes) = known.lookup_tables.get(table) else {
-            let tables = known.lookup_tables.keys().map(String::as_str);
-            let hint = suggestion(table, tables.clone());
-            let there = match tables.collect::<Vec<_>>() {
-                none if none.is_empty() => {
-                    "none; tables are declared as `lookup_tables` in the stack's variables".to_owned()
-                }
-                tables => tables.join(", "),
-            };
-            let message = format!("there is no lookup table `{table}` in this stack{hint}; there is {there}");
-            self.problem(document.table.span().start, message);
-            return KeyAttributes::new();
+impl LookupLine {
+    /// Reads `[lookups.<name>]`, each a table.
+    pub fn read(lookups: &Spanned<DeValue<'_>>, found: &mut Findings<'_>) -> Vec<Self> {
+        let Some(lookups) = lookups.get_ref().as_table() else {
+            let message = format!("lookups is {}; write [lookups.account], and below it table and key", kind(lookups.get_ref()));
+            found.problem(lookups.span().start, message);
+            return Vec::new();
         };
-        let key = document.key.get_ref();
-        let names = attributes.keys().map(String::as_str);
-        for attribute in key.keys().filter(|attribute| !attributes.contains_key(attribute.get_ref())) {
-            let attribute_name = attribute.get_ref();
-            let hint = suggestion(attribute_name, names.clone());
-            let all = names.clone().collect::<Vec<_>>().join(" and ");
-            let message = format!(
-                "the table `{table}` has no key attribute `{attribute_name}`{hint}; its rows are found by {all}"
-            );
-            self.problem(attribute.span().start, message);
-        }
-        for missing in names.filter(|name| !key.keys().any(|attribute| attribute.get_ref() == name)) {
-            let message = format!(
-                "the rows of the table `{table}` are found by `{missing}` too; add it to the key, such as \
-                 {missing} = \"after.{missing}\""
-            );
-            self.problem(document.key.span().start, message);
-        }
-        attributes.clone()
+        lookups
+            .iter()
+            .filter_map(|(name, value)| Self::of(Spanned::new(name.span(), name.get_ref().to_string()), value, found))
+            .collect()
     }
 
-    /// The lookups such that each stands behind those that its key needs.
-    fn in_order(&mut self, mut left: Vec<Lookup>, documents: &LookupDocuments) -> Vec<Lookup> {
-        let mut ordered: Vec<Lookup> = Vec::with_capacity(left.len());
-        while let Some(next) =
-            left.iter().position(|lookup| !left.iter().any(|other| lookup.needs.contains(&other.name)))
-        {
-            ordered.push(left.remove(next));
+    fn of(name: Text, value: &Spanned<DeValue<'_>>, found: &mut Findings<'_>) -> Option<Self> {
+        let at = name.span().start;
+        let mut table = Table::of("a lookup", &format!("lookups.{}", name.get_ref()), value, found)?;
+        let from = table.required("table", at, "table = \"accounts\"", found);
+        let key = table.value("key");
+        let on_missing = table.word("on_missing", found).map(Spanned::into_inner).unwrap_or_default();
+        table.finish(found);
+        let lines = key.and_then(|key| key.get_ref().as_table());
+        if lines.is_none() {
+            let message = "a lookup needs `key`, a table; add a line such as key = { account_id = \"after.account_id\" }";
+            found.problem(key.map_or(at, |key| key.span().start), message);
         }
-        if let Some(first) = left.first() {
-            // Each that is left needs another that is left, so that this way comes back to where it has been.
-            let mut way = vec![first.name.as_str()];
-            let back_at = loop {
-                let here = way.last().copied().unwrap_or_default();
-                let needs = left.iter().find(|lookup| lookup.name == here).map_or(&[][..], |lookup| &lookup.needs);
-                let Some(next) = needs.iter().find(|need| left.iter().any(|other| other.name == **need)) else {
-                    break 0;
-                };
-                way.push(next);
-                if let Some(at) = way.iter().position(|name| name == next).filter(|at| *at + 1 < way.len()) {
-                    break at;
-                }
-            };
-            let circle = way[back_at..].iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" needs ");
-            let at = documents.keys().find(|name| name.get_ref() == way[back_at]).map_or(0, |name| name.span().start);
-            let message =
-                format!("the lookups need each other: {circle}; take the key of one of them from the event alone");
-            self.problem(at, message);
-        }
-        ordered
+        let line = |(attribute, value): (&Spanned<Cow<'_, str>>, _)| {
+            let expression = text(attribute.get_ref(), value, found)?;
+            Some((Spanned::new(attribute.span(), attribute.get_ref().to_string()), expression))
+        };
+        Some(Self {
+            name,
+            table: from,
+            key: lines.into_iter().flatten().filter_map(line).collect(),
+            key_at: key.map_or(at, |key| key.span().start),
+            on_missing,
+        })
     }
+}
+
+/// Checks a document's lookups; answers them in the order in which they are read.
+pub(super) fn check(lines: &[LookupLine], known: &Known, found: &mut Findings<'_>) -> Vec<Lookup> {
+    let names: Vec<&str> = lines.iter().map(|line| line.name.get_ref().as_str()).collect();
+    let mut lookups = Vec::with_capacity(lines.len());
+    for (index, line) in lines.iter().enumerate() {
+        let (at, name) = (line.name.span().start, line.name.get_ref());
+        if index == MOST {
+            found.problem(at, format!("the lookup `{name}` is one too many; a pipeline has at most {MOST}"));
+        }
+        check_name(at, name, found);
+        let attributes = key_attributes(line, known, found);
+        let mut key = Vec::new();
+        for (attribute, text) in &line.key {
+            match Expression::compile(text.get_ref(), &names) {
+                Ok(expression) => key.push((attribute.get_ref().clone(), expression)),
+                Err(error) => {
+                    found.problem(text.span().start, format!("lookups.{name}.key.{}: {error}", attribute.get_ref()));
+                }
+            }
+        }
+        let uses = |other: &&&str| key.iter().any(|(_, expression)| expression.uses(other));
+        lookups.push(Lookup {
+            needs: names.iter().filter(uses).map(|other| (*other).to_owned()).collect(),
+            name: name.clone(),
+            table: line.table.as_ref().map(|table| table.get_ref().clone()).unwrap_or_default(),
+            attributes,
+            key,
+            on_missing: line.on_missing,
+        });
+    }
+    in_order(lookups, lines, found)
+}
+
+/// A name has to be one that expressions can use, and that means nothing else there.
+fn check_name(at: usize, name: &str, found: &mut Findings<'_>) {
+    let is_word = name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    if !is_word {
+        let message = format!(
+            "the lookup `{name}` has to be named with lower-case letters, digits and underscores, beginning with a \
+             letter: such as `account`"
+        );
+        found.problem(at, message);
+    } else if Expression::compile(name, &[]).is_ok() || Expression::compile(name, &[name]).is_err() {
+        let message =
+            format!("the lookup `{name}` would hide what `{name}` means in expressions; name it otherwise");
+        found.problem(at, message);
+    }
+}
+
+/// The key attributes of the lookup's table, each of which the key has to name.
+fn key_attributes(line: &LookupLine, known: &Known, found: &mut Findings<'_>) -> KeyAttributes {
+    let Some(table) = &line.table else { return KeyAttributes::new() };
+    let (at, table) = (table.span().start, table.get_ref());
+    let Some(attributes) = known.lookup_tables.get(table) else {
+        if !known.guessed {
+            let tables = || known.lookup_tables.keys().map(String::as_str);
+            let mend = did_you_mean(table, tables()).unwrap_or_else(|| match tables().collect::<Vec<_>>().join(", ") {
+                none if none.is_empty() => {
+                    "there is none; tables are declared as `lookup_tables` in the stack's variables".to_owned()
+                }
+                tables => format!("there is {tables}"),
+            });
+            found.problem(at, format!("there is no lookup table `{table}` in this stack; {mend}"));
+        }
+        return KeyAttributes::new();
+    };
+    let names = || attributes.keys().map(String::as_str);
+    for (attribute, _) in line.key.iter().filter(|(attribute, _)| !attributes.contains_key(attribute.get_ref())) {
+        let name = attribute.get_ref();
+        let mend = did_you_mean(name, names())
+            .unwrap_or_else(|| format!("its rows are found by {}", names().collect::<Vec<_>>().join(" and ")));
+        found.problem(attribute.span().start, format!("the table `{table}` has no key attribute `{name}`; {mend}"));
+    }
+    for missing in names().filter(|name| !line.key.iter().any(|(attribute, _)| attribute.get_ref() == name)) {
+        let message = format!(
+            "the rows of the table `{table}` are found by `{missing}` too; add it to the key, such as \
+             {missing} = \"after.{missing}\""
+        );
+        found.problem(line.key_at, message);
+    }
+    attributes.clone()
+}
+
+/// The lookups such that each stands behind those that its key needs.
+fn in_order(mut left: Vec<Lookup>, lines: &[LookupLine], found: &mut Findings<'_>) -> Vec<Lookup> {
+    let mut ordered: Vec<Lookup> = Vec::with_capacity(left.len());
+    while let Some(next) =
+        left.iter().position(|lookup| !left.iter().any(|other| lookup.needs.contains(&other.name)))
+    {
+        ordered.push(left.remove(next));
+    }
+    if let Some(first) = left.first() {
+        // Each that is left needs another that is left, so that this way comes back to where it has been.
+        let mut way = vec![first.name.as_str()];
+        let back_at = loop {
+            let here = way.last().copied().unwrap_or_default();
+            let needs = left.iter().find(|lookup| lookup.name == here).map_or(&[][..], |lookup| &lookup.needs);
+            let Some(next) = needs.iter().find(|need| left.iter().any(|other| other.name == **need)) else {
+                break 0;
+            };
+            way.push(next);
+            if let Some(at) = way.iter().position(|name| name == next).filter(|at| *at + 1 < way.len()) {
+                break at;
+            }
+        };
+        let circle = way[back_at..].iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" needs ");
+        let at = lines.iter().map(|line| &line.name).find(|name| name.get_ref() == way[back_at]);
+        let at = at.map_or(0, |name| name.span().start);
+        let message =
+            format!("the lookups need each other: {circle}; take the key of one of them from the event alone");
+        found.problem(at, message);
+    }
+    ordered
 }
 
 #[cfg(test)]

@@ -184,7 +184,7 @@ mod tests {
         destination,
         event::{Op, Origin},
         key::Key,
-        pipeline::Known,
+        pipeline::{Known, KnownDestination},
         time::Timestamp,
         value::{Object, Value},
     };
@@ -205,7 +205,7 @@ plan = "after.plan"
     pub(super) fn pipeline(text: &str) -> Pipeline {
         let known = Known {
             sources: vec!["customers".into()],
-            destinations: vec![("crm".into(), "hubspot".into())],
+            destinations: vec![KnownDestination::new("crm", "hubspot")],
             ..Known::default()
         };
         Pipeline::parse("contacts.toml", text, 0, &known).unwrap()

@@ -1,11 +1,13 @@
 //! What the `freshet` command does.
 
+pub mod against;
 pub mod demo;
 pub mod destinations;
 pub mod expressions;
 pub mod failures;
 pub mod invoke;
 mod latest;
+pub mod lint;
 pub mod pipelines;
 pub mod plan;
 mod pretty;
@@ -13,6 +15,7 @@ pub mod preview;
 pub mod status;
 mod subject;
 mod table;
+pub mod test;
 
 use std::path::{Path, PathBuf};
 
@@ -38,9 +41,12 @@ fn stack_folder(given: Option<&Path>) -> anyhow::Result<PathBuf> {
     }
 }
 
+/// A stack's variables, in its folder.
+const VARIABLES: &str = "terraform.tfvars";
+
 /// The variables of a stack's folder.
 fn variables(folder: &Path) -> anyhow::Result<Variables> {
-    Ok(Variables::read(&folder.join("terraform.tfvars"))?)
+    Ok(Variables::read(&folder.join(VARIABLES))?)
 }
 
 /// Begins to log: warnings and errors of Freshet, to standard error. `FRESHET_LOG` asks for more (`debug`,

@@ -15,7 +15,7 @@ use clap::{Args, Subcommand};
 use shared::{
     aws::{Change, Edition, Others, PipelinesTable, PublishError, Published},
     config::Environment,
-    pipeline::timeline::NOTICE,
+    pipeline::{Outline, timeline::NOTICE},
     ports::Pipelines as _,
     time::{Clock as _, SystemClock},
 };
@@ -28,7 +28,7 @@ pub use self::{
 use super::table::{Side, Table};
 use crate::{
     deployed::{Chosen, Connection},
-    pipelines::{self, Outline},
+    pipelines,
 };
 
 /// The arguments of `freshet pipelines`.

@@ -14,14 +14,12 @@ use shared::{
     aws::{Counted, Depth},
     config::Environment,
     failure::{Listed, Selection, Standing},
+    pipeline::Outline,
     ports::StoredPipeline,
 };
 
 pub use self::render::render;
-use crate::{
-    deployed::{Chosen, Connection, Deployed},
-    pipelines::Outline,
-};
+use crate::deployed::{Chosen, Connection, Deployed};
 
 /// How many minutes are looked back on.
 const MINUTES: u32 = 15;

@@ -18,9 +18,9 @@ use shared::{
     nearest::suggestion,
     pipeline::{Known, Pipeline},
     ports::{Ledger as _, Lookups as _},
-    value::Object,
 };
 
+use super::{VARIABLES, against::nearest};
 use crate::{
     deployed::{Chosen, Connection},
     stack::variables::Variables,
@@ -58,11 +58,7 @@ impl Asked {
             let stack = self.deployed.connect(environment)?;
             let (place, document) =
                 if is_file { (self.pipeline.clone(), read(file)?) } else { live(&stack, &self.pipeline).await? };
-            let settings = |name: &str| {
-                let known = stack.deployed.destinations.get(name);
-                known.map(|known| Ok((known.connector.clone(), serde_json::from_value(known.settings.clone())?)))
-            };
-            let (pipeline, destination) = parse(&place, &document, &stack.deployed.known(), settings)?;
+            let (pipeline, destination) = parse(&place, &document, &stack.deployed.known())?;
             return Ok(Subject { pipeline, destination, stack: Some(stack) });
         }
         if !is_file {
@@ -71,22 +67,18 @@ impl Asked {
                 self.pipeline
             );
         }
-        let folder = match &self.stack {
-            Some(folder) => folder.clone(),
-            None => stack_of(file).ok_or_else(|| {
+        let file_of_stack = match &self.stack {
+            Some(folder) => folder.join(VARIABLES),
+            None => nearest(file)?.ok_or_else(|| {
                 anyhow!(
-                    "there is no terraform.tfvars at or above {}; name the stack's folder with --stack, or its outputs \
-                     with --outputs",
+                    "there is no {VARIABLES} at or above {}; name the stack's folder with --stack, or its outputs with \
+                     --outputs",
                     file.display()
                 )
             })?,
         };
-        let variables = Variables::read(&folder.join("terraform.tfvars"))?;
-        let settings = |name: &str| {
-            let known = variables.destinations.get(name);
-            known.map(|known| Ok((known.connector.clone(), known.settings())))
-        };
-        let (pipeline, destination) = parse(&self.pipeline, &read(file)?, &variables.known(), settings)?;
+        let known = Variables::read(&file_of_stack)?.known();
+        let (pipeline, destination) = parse(&self.pipeline, &read(file)?, &known)?;
         Ok(Subject { pipeline, destination, stack: None })
     }
 }
@@ -135,17 +127,13 @@ impl Subject<'_> {
     }
 }
 
-fn parse(
-    place: &str,
-    document: &str,
-    known: &Known,
-    settings: impl Fn(&str) -> Option<anyhow::Result<(String, Object)>>,
-) -> anyhow::Result<(Pipeline, Destination)> {
+fn parse(place: &str, document: &str, known: &Known) -> anyhow::Result<(Pipeline, Destination)> {
     let pipeline = Pipeline::parse(place, document, 0, known)?;
     // What was checked against the stack has a destination there.
-    let (connector, settings) =
-        settings(&pipeline.destination).with_context(|| format!("no destination {}", pipeline.destination))??;
-    let configured = destination::connector(&connector)?.configure(&pipeline.destination, &settings);
+    let destination = known.destination(&pipeline.destination);
+    let destination = destination.with_context(|| format!("no destination {}", pipeline.destination))?;
+    let settings = destination.settings.clone().unwrap_or_default();
+    let configured = destination::connector(&destination.connector)?.configure(&destination.name, &settings);
     let destination = configured.map_err(|problems| {
         let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
         anyhow!("the settings of {} are wrong: {}", pipeline.destination, problems.join("; "))
@@ -168,10 +156,4 @@ async fn live(stack: &Connection<'_>, name: &str) -> anyhow::Result<(String, Str
 
 fn read(file: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))
-}
-
-/// The nearest folder at or above a file that has a stack's variables.
-fn stack_of(file: &Path) -> Option<PathBuf> {
-    let file = file.canonicalize().ok()?;
-    file.ancestors().skip(1).find(|folder| folder.join("terraform.tfvars").is_file()).map(Path::to_owned)
 }

@@ -17,7 +17,12 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use shared::{config::Environment, lookup::LookupTable, pipeline::Known};
+use shared::{
+    config::Environment,
+    lookup::LookupTable,
+    pipeline::{Known, KnownDestination},
+    value as data,
+};
 
 pub use self::{connection::Connection, environment::DeployedEnvironment};
 
@@ -147,7 +152,8 @@ const MEND: &str = "write it in the folder of the stack's Terraform with `terraf
                     `freshet demo` says where";
 
 impl Chosen {
-    fn file(&self, environment: &dyn Environment) -> Option<PathBuf> {
+    /// The outputs' file, where one is named.
+    pub fn file(&self, environment: &dyn Environment) -> Option<PathBuf> {
         let named = || environment.get("FRESHET_OUTPUTS").filter(|file| !file.is_empty()).map(PathBuf::from);
         self.outputs.clone().or_else(named)
     }
@@ -198,11 +204,17 @@ impl Deployed {
 
     /// What pipelines can name.
     pub fn known(&self) -> Known {
-        let destinations = self.destinations.iter();
+        let destination = |(name, told): (&String, &DeployedDestination)| {
+            // Settings that no connector takes are told by the commands that use them.
+            let settings = data::Value::from_json(told.settings.to_string().as_bytes()).unwrap_or_default();
+            let settings = settings.as_object().cloned().unwrap_or_default();
+            KnownDestination::new(name, &told.connector).with_settings(settings)
+        };
         Known {
             sources: self.sources.keys().cloned().collect(),
-            destinations: destinations.map(|(name, told)| (name.clone(), told.connector.clone())).collect(),
+            destinations: self.destinations.iter().map(destination).collect(),
             lookup_tables: self.lookup_tables.iter().map(|(name, table)| (name.clone(), table.key.clone())).collect(),
+            ..Known::default()
         }
     }
 }
@@ -235,7 +247,8 @@ mod tests {
             deployed.sources["views"].entry("views"),
             json!({"name": "views", "epoch": 2, "key": ["visitor_id"]})
         );
-        assert_eq!(deployed.known().destinations, [("crm".to_owned(), "hubspot".to_owned())]);
+        let crm = KnownDestination::new("crm", "hubspot").with_settings(data::Object::new());
+        assert_eq!(deployed.known().destinations, [crm]);
         assert_eq!(deployed.known().lookup_tables["accounts"], deployed.lookup_tables["accounts"].key);
         let all = format!(r#"{{"bucket":{{"value":1}},"freshet":{{"sensitive":false,"type":[],"value":{OUTPUT}}}}}"#);
         assert_eq!(Deployed::parse("a.json", &all).unwrap(), deployed);

@@ -13,7 +13,7 @@ use shared::{
     lane::Lanes,
     lookup::LookupTable,
     nearest::suggestion,
-    pipeline::Known,
+    pipeline::{Known, KnownDestination},
     value::{Number, Object, Value},
 };
 
@@ -370,9 +370,12 @@ impl Variables {
             destinations: self
                 .destinations
                 .iter()
-                .map(|(name, destination)| (name.clone(), destination.connector.clone()))
+                .map(|(name, destination)| {
+                    KnownDestination::new(name, &destination.connector).with_settings(destination.settings())
+                })
                 .collect(),
             lookup_tables: self.declared_lookups().into_iter().map(|(name, table)| (name, table.key)).collect(),
+            ..Known::default()
         }
     }
 

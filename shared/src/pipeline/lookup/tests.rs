@@ -6,7 +6,7 @@ use crate::{
     event::{ChangeEvent, Op, Origin},
     key::Key,
     lookup::KeyType,
-    pipeline::Evaluation,
+    pipeline::{Evaluation, KnownDestination},
     position::Position,
     time::Timestamp,
 };
@@ -38,11 +38,12 @@ fn known() -> Known {
     let keys = |keys: &[(&str, KeyType)]| keys.iter().map(|(name, kind)| ((*name).to_owned(), *kind)).collect();
     Known {
         sources: vec!["customers".into()],
-        destinations: vec![("crm".into(), "hubspot".into())],
+        destinations: vec![KnownDestination::new("crm", "hubspot")],
         lookup_tables: BTreeMap::from([
             ("accounts".to_owned(), keys(&[("account_id", KeyType::S)])),
             ("people".to_owned(), keys(&[("person_id", KeyType::N), ("country", KeyType::S)])),
         ]),
+        ..Known::default()
     }
 }
 
@@ -266,8 +267,8 @@ fn each_mistake_has_its_line_its_reason_and_its_mend() {
         ("lookups.account", "lookups.not", 13, "the lookup `not` would hide"),
         ("lookups.account", "lookups.none", 13, "the lookup `none` would hide"),
         ("lookups.account", "lookups.Account", 13, "lower-case letters, digits and underscores"),
-        ("table = \"accounts\"", "table = \"accounts\"\nmissing = \"skip\"", 15, "unknown field `missing`"),
-        ("table = \"accounts\"", "table = \"accounts\"\non_missing = \"ignore\"", 15, "unknown variant `ignore`"),
+        ("table = \"accounts\"", "table = \"accounts\"\nmissing = \"skip\"", 15, "a lookup has no `missing`; it has table, key, on_missing"),
+        ("table = \"accounts\"", "table = \"accounts\"\non_missing = \"ignore\"", 15, "on_missing cannot be \"ignore\"; write one of \"skip\", \"without\", \"fail\""),
         ("\"owner.email\"", "\"ownr.email\"", 20, "did you mean `owner`?"),
         ("[fields]", nine.as_str(), 35, "the lookup `n6` is one too many; a pipeline has at most 8"),
     ] {

@@ -156,7 +156,7 @@ fn default<'c>(connector: &'c Connector, name: &str) -> Option<&'c str> {
 mod tests {
     use shared::{
         destination::connectors,
-        pipeline::{Known, Pipeline},
+        pipeline::{Known, KnownDestination, Pipeline},
     };
 
     use super::*;
@@ -168,7 +168,7 @@ mod tests {
             let slug = connector.slug().to_owned();
             let known = Known {
                 sources: vec!["customers".into()],
-                destinations: vec![(slug.clone(), slug.clone())],
+                destinations: vec![KnownDestination::new(&slug, &slug)],
                 ..Known::default()
             };
             for action in &connector.actions {

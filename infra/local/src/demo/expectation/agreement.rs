@@ -10,7 +10,7 @@ use shared::{
     expression::Scope,
     key::Key,
     lookup::{KeyType, Rows},
-    pipeline::{Evaluation, Known, Pipeline},
+    pipeline::{Evaluation, Known, KnownDestination, Pipeline},
     position::Position,
     time::Timestamp,
     value::{Number, Object, Value as Shared},
@@ -120,9 +120,10 @@ fn the_pipelines_and_the_rules_say_the_same_of_every_change() {
             ("slack", "slack"),
             ("customer_io", "customer_io"),
         ]
-        .map(|(name, connector)| (name.to_owned(), connector.to_owned()))
+        .map(|(name, connector)| KnownDestination::new(name, connector))
         .to_vec(),
         lookup_tables: [("accounts".to_owned(), [("account_id".to_owned(), KeyType::S)].into())].into(),
+        ..Known::default()
     };
     for (rule, document) in RULES.iter().zip(DOCUMENTS) {
         let pipeline = Pipeline::parse(rule.pipeline, document, 1, &known).unwrap();
