@@ -17,10 +17,7 @@ use minijinja::{Environment, ErrorKind, value::Value as EngineValue};
 
 pub use self::scope::Scope;
 use self::{catalogue::Kind, engine::CHANGED, names::Names};
-use crate::{
-    nearest::{did_you_mean, suggestion},
-    value::Value,
-};
+use crate::{nearest::did_you_mean, value::Value};
 
 /// How many steps of the engine an expression may take. A mapping takes tens; a loop that would not end is stopped
 /// within 2 ms.
@@ -173,10 +170,11 @@ impl Expression {
 fn known(source: &str, what: &str, used: &[String], kind: Kind) -> Result<(), ExpressionError> {
     match used.iter().find(|name| !catalogue::names(kind).any(|known| known == name.as_str())) {
         None => Ok(()),
-        Some(name) => Err(ExpressionError::new(format!(
-            "`{source}` uses the {what} `{name}`, which there is not{}; `freshet expressions` lists all",
-            suggestion(name, catalogue::names(kind))
-        ))),
+        Some(name) => {
+            let mend = did_you_mean(name, catalogue::names(kind))
+                .unwrap_or_else(|| "`freshet expressions` lists all".to_owned());
+            Err(ExpressionError::new(format!("`{source}` uses the {what} `{name}`, which there is not; {mend}")))
+        }
     }
 }
 

@@ -80,6 +80,16 @@ pub(super) enum Missing {
 }
 
 impl Lookup {
+    /// Its name in expressions.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The expression of a key attribute.
+    pub fn key_expression(&self, attribute: &str) -> Option<&Expression> {
+        self.key.iter().find(|(name, _)| name == attribute).map(|(_, expression)| expression)
+    }
+
     /// The key of the event's row; `None` where the event does not say which.
     fn key(&self, scope: &Scope) -> Result<Option<RowKey>, ExpressionError> {
         let told = |reason: String| ExpressionError { message: format!("the lookup `{}`: {reason}", self.name) };

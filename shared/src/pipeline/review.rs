@@ -10,6 +10,7 @@ use super::{
     check::Compiled,
     document::Document,
     known::{Kind, Known, KnownFields},
+    lookup::{Looked, Missing},
     problem::Findings,
     syntax,
 };
@@ -106,17 +107,41 @@ fn samples(
     events
 }
 
-/// Each expression with its place and its name in messages.
-fn expressions<'e>(
-    document: &'e Document,
-    compiled: &'e Compiled,
-) -> impl Iterator<Item = (usize, String, &'e Expression)> {
+/// An expression of the document.
+struct Read<'e> {
+    at: usize,
+    /// Its name in messages.
+    what: String,
+    expression: &'e Expression,
+    /// It says itself what happens where a field is not there.
+    lenient: bool,
+}
+
+fn expressions<'e>(document: &'e Document, compiled: &'e Compiled) -> impl Iterator<Item = Read<'e>> {
     let when = document.when.as_ref().zip(compiled.when.as_ref());
-    let when = when.map(|(text, expression)| (text.span().start, "`when`".to_owned(), expression));
-    let fields = compiled.fields.iter().map(|(name, field)| {
-        (document.fields[name].value.span().start, format!("the field `{name}`"), &field.expression)
+    let when = when.map(|(text, expression)| Read {
+        at: text.span().start,
+        what: "`when`".to_owned(),
+        expression,
+        lenient: false,
     });
-    when.into_iter().chain(fields)
+    let fields = compiled.fields.iter().map(|(name, field)| Read {
+        at: document.fields[name].value.span().start,
+        what: format!("the field `{name}`"),
+        expression: &field.expression,
+        lenient: false,
+    });
+    // Where the key is not there, the row is missing.
+    let keys = compiled.lookups.iter().flat_map(|lookup| {
+        let line = document.lookups.iter().find(|line| line.name.get_ref() == lookup.name());
+        let lines = line.into_iter().flat_map(|line| &line.key);
+        lines.filter_map(move |(attribute, text)| {
+            let expression = lookup.key_expression(attribute.get_ref())?;
+            let what = format!("the key of the lookup `{}`", lookup.name());
+            Some(Read { at: text.span().start, what, expression, lenient: true })
+        })
+    });
+    when.into_iter().chain(fields).chain(keys)
 }
 
 /// Whether the source has the fields that are read: by its learned schema, else by the events of the tests.
@@ -140,7 +165,7 @@ fn read_fields(
         None if tested.is_empty() => return FieldsFrom::Nothing,
         None => (&tested, FieldsFrom::Tests),
     };
-    for (at, what, expression) in expressions(document, compiled) {
+    for Read { at, what, expression, lenient } in expressions(document, compiled) {
         let unknown: BTreeSet<&str> = expression.paths().filter_map(|path| unknown(path, fields)).collect();
         for path in unknown {
             let (above, name) = path.rsplit_once('.').unwrap_or(("", path));
@@ -153,7 +178,8 @@ fn read_fields(
             } else {
                 let otherwise = format!("where rows may lack it, write `{path} | default(none)`");
                 // One that the tests have is new, perhaps.
-                (format!("which no event of `{source}` has had"), otherwise, tested.kinds(row_path(path)).is_none())
+                let certain = tested.kinds(row_path(path)).is_none() && (near.is_some() || !lenient);
+                (format!("which no event of `{source}` has had"), otherwise, certain)
             };
             let message = format!("{what} reads `{path}`, {lacks}; {}", near.unwrap_or(otherwise));
             if certain && !is_guarded(expression.source(), path) {
@@ -232,7 +258,7 @@ impl Trial<'_, '_, '_> {
         for (case, event) in as_wanted.flat_map(|(case, events)| events.iter().map(move |event| (case, event))) {
             let scope = Scope::of(event);
             // One that cannot be evaluated is looked at part by part, since all mistakes are wanted.
-            match self.pipeline.evaluate(event, &scope) {
+            match self.pipeline.evaluate(event, &scope, &case.rows()) {
                 Err(_) => self.failing(case, event, &scope),
                 Ok(super::Evaluation::Filtered) => {}
                 Ok(super::Evaluation::Deliver(delivery)) => {
@@ -249,6 +275,8 @@ impl Trial<'_, '_, '_> {
     fn failing(&mut self, case: &Case, event: &ChangeEvent, scope: &Scope) {
         let document = self.document;
         let of = format!("in the test {:?}", case.name);
+        // What is wrong with a lookup on an event is told by the test's own run.
+        let Ok(Looked::Scope(scope)) = &self.pipeline.look_up(scope, &case.rows(), Missing::AsWritten) else { return };
         if let Some((text, when)) = document.when.as_ref().zip(self.pipeline.when())
             && let Err(error) = when.matches(scope)
         {

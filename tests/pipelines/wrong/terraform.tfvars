@@ -8,6 +8,10 @@ sources = {
   orders    = { dynamodb_stream_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/orders/stream/2026-01-01T00:00:00.000" }
 }
 
+lookup_tables = {
+  accounts = { table_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/accounts", key = { account_id = "S" } }
+}
+
 destinations = {
   crm    = { connector = "hubspot", secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:crm-AbCdEf" }
   people = { connector = "customer_io", secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:people-AbCdEf" }
