@@ -179,7 +179,8 @@ impl LookupLine {
     /// Reads `[lookups.<name>]`, each a table.
     pub fn read(lookups: &Spanned<DeValue<'_>>, found: &mut Findings<'_>) -> Vec<Self> {
         let Some(lookups) = lookups.get_ref().as_table() else {
-            let message = format!("lookups is {}; write [lookups.account], and below it table and key", kind(lookups.get_ref()));
+            let message =
+                format!("lookups is {}; write [lookups.account], and below it table and key", kind(lookups.get_ref()));
             found.problem(lookups.span().start, message);
             return Vec::new();
         };
@@ -198,7 +199,8 @@ impl LookupLine {
         table.finish(found);
         let lines = key.and_then(|key| key.get_ref().as_table());
         if lines.is_none() {
-            let message = "a lookup needs `key`, a table; add a line such as key = { account_id = \"after.account_id\" }";
+            let message =
+                "a lookup needs `key`, a table; add a line such as key = { account_id = \"after.account_id\" }";
             found.problem(key.map_or(at, |key| key.span().start), message);
         }
         let line = |(attribute, value): (&Spanned<Cow<'_, str>>, _)| {
@@ -259,8 +261,7 @@ fn check_name(at: usize, name: &str, found: &mut Findings<'_>) {
         );
         found.problem(at, message);
     } else if Expression::compile(name, &[]).is_ok() || Expression::compile(name, &[name]).is_err() {
-        let message =
-            format!("the lookup `{name}` would hide what `{name}` means in expressions; name it otherwise");
+        let message = format!("the lookup `{name}` would hide what `{name}` means in expressions; name it otherwise");
         found.problem(at, message);
     }
 }
@@ -302,9 +303,7 @@ fn key_attributes(line: &LookupLine, known: &Known, found: &mut Findings<'_>) ->
 /// The lookups such that each stands behind those that its key needs.
 fn in_order(mut left: Vec<Lookup>, lines: &[LookupLine], found: &mut Findings<'_>) -> Vec<Lookup> {
     let mut ordered: Vec<Lookup> = Vec::with_capacity(left.len());
-    while let Some(next) =
-        left.iter().position(|lookup| !left.iter().any(|other| lookup.needs.contains(&other.name)))
-    {
+    while let Some(next) = left.iter().position(|lookup| !left.iter().any(|other| lookup.needs.contains(&other.name))) {
         ordered.push(left.remove(next));
     }
     if let Some(first) = left.first() {

@@ -167,7 +167,7 @@ async fn a_pause_and_a_resumption_lose_nothing_and_disturb_nobody() {
         let mended = tempfile::tempdir().unwrap();
         write(mended.path(), PAUSED, &views(PAUSED, 2));
         let edition = Edition { by: "ada".to_owned(), at: now(), from: now() + NOTICE };
-        pipelines::push(&connection, mended.path(), Others::Keep, &edition, true).await.unwrap();
+        pipelines::push(&connection, mended.path(), Others::Keep, true, &edition).await.unwrap();
         let at_pause = written.load(Ordering::SeqCst);
         // By the 300th view since, more than seven seconds later, every function knows.
         let (surely_paused, enough) = (at_pause + 300, at_pause + 400);

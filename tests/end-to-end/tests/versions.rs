@@ -141,19 +141,19 @@ async fn arrivals(stack: &Connection<'_>) -> HashMap<String, Vec<Timestamp>> {
         let since = Since::Arrived(Timestamp::from_millis(0));
         let mut next = Some(backbone.iterator(&shard.id, &since).await.unwrap());
         while let Some(iterator) = next {
-            let Some(page) = backbone.page(&iterator).await.unwrap() else {
+            let Some(page) = backbone.page(&iterator, 1_000).await.unwrap() else {
                 next = Some(iterator);
                 continue;
             };
             for record in &page.records {
                 for payload in frame::open(Content::Events, lanes, &record.data).unwrap().items {
-                    let frame::Payload::Inline(json) = payload else { panic!("a page view is small") };
+                    let frame::Payload::Inline(json) = payload else { unreachable!("a page view is small") };
                     let event: ChangeEvent = serde_json::from_str(json).unwrap();
                     let id = event.after.as_ref().unwrap().as_object().unwrap()["view_id"].as_str().unwrap().to_owned();
                     arrivals.entry(id).or_default().push(record.arrived_at);
                 }
             }
-            next = page.next.filter(|_| !page.at_tip);
+            next = page.next.clone().filter(|_| !page.is_at_tip());
         }
     }
     arrivals

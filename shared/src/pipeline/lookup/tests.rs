@@ -267,8 +267,18 @@ fn each_mistake_has_its_line_its_reason_and_its_mend() {
         ("lookups.account", "lookups.not", 13, "the lookup `not` would hide"),
         ("lookups.account", "lookups.none", 13, "the lookup `none` would hide"),
         ("lookups.account", "lookups.Account", 13, "lower-case letters, digits and underscores"),
-        ("table = \"accounts\"", "table = \"accounts\"\nmissing = \"skip\"", 15, "a lookup has no `missing`; it has table, key, on_missing"),
-        ("table = \"accounts\"", "table = \"accounts\"\non_missing = \"ignore\"", 15, "on_missing cannot be \"ignore\"; write one of \"skip\", \"without\", \"fail\""),
+        (
+            "table = \"accounts\"",
+            "table = \"accounts\"\nmissing = \"skip\"",
+            15,
+            "a lookup has no `missing`; it has table, key, on_missing",
+        ),
+        (
+            "table = \"accounts\"",
+            "table = \"accounts\"\non_missing = \"ignore\"",
+            15,
+            "on_missing cannot be \"ignore\"; write one of \"skip\", \"without\", \"fail\"",
+        ),
         ("\"owner.email\"", "\"ownr.email\"", 20, "did you mean `owner`?"),
         ("[fields]", nine.as_str(), 35, "the lookup `n6` is one too many; a pipeline has at most 8"),
     ] {
