@@ -142,7 +142,7 @@ async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
             return;
         }
     }
-    panic!("never: {what}");
+    unreachable!("never: {what}");
 }
 
 async fn is_caught_up(connection: &Connection<'_>, name: &str) -> bool {
