@@ -203,8 +203,8 @@ async fn of_two_publications_at_once_one_is_whole_and_the_other_is_told_of_it() 
     println!("{told}");
     let at = if first == "ada" { &ada } else { &bo }.at.to_rfc3339();
     for name in ["a", "b", "c"] {
-        let line = format!("\n  {name}: version 2 by {first}, {at}; the last that was seen here is version 1");
-        assert!(told.contains(&line), "{told}");
+        let expected = format!("\n  {name}: version 2 by {first}, {at}; the last that was seen here is version 1");
+        assert!(told.contains(&expected), "{told}");
     }
     assert_eq!(table.history("a").await.unwrap().len(), 2, "nothing of the other's is kept");
 }
