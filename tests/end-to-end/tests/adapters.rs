@@ -8,6 +8,7 @@ use std::{
     collections::BTreeMap,
     path::PathBuf,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use freshet::{
@@ -26,9 +27,14 @@ use shared::{
     lane::Lanes,
     ledger::{Entry, LedgerKey, Past, PastOutcome, Pending, Progress, Written},
     lookup::{KeyType, LookupTable, RowKey},
-    ports::{Failures as _, Gates, LaneCounts, Leases, Ledger, Lookups as _, Objects as _, Pipelines as _},
+    pipeline::state::Replay,
+    ports::{
+        BacklogPage, BacklogRecord, Failures as _, Gates, LaneCounts, Leases, Ledger, Lookups as _, Objects as _,
+        Pipelines as _, Replays,
+    },
     position::Position,
-    testing::{MemoryGates, MemoryLaneCounts, MemoryLedger},
+    replay,
+    testing::{MemoryGates, MemoryLaneCounts, MemoryLedger, MemoryReplays},
     time::{Clock as _, SystemClock, Timestamp},
     value::Value,
 };
@@ -263,6 +269,37 @@ async fn a_count_of_lanes_is_kept(counts: &impl LaneCounts) {
     let refused = counts.agree("a.fifo", lanes(12)).await.unwrap_err().to_string();
     assert!(refused.contains("a.fifo was created with 8 lanes"), "{refused}");
     counts.agree("b.fifo", lanes(12)).await.unwrap();
+}
+
+async fn a_replay_is_one_invocations_at_a_time(replays: &impl Replays) {
+    let at = |seconds: i64| Timestamp::from_millis(1_700_000_000_000 + seconds * 1_000);
+    let replay = Replay { from: at(-600), version: 2, begins_at: at(0), until: None };
+    let fresh = replay::Progress::default();
+    let mut read = fresh.clone();
+    let record = BacklogRecord { number: "7".to_owned(), arrived_at: at(-300), data: Vec::new() };
+    let page = BacklogPage { records: vec![record], next: Some("more".to_owned()), behind: Duration::from_mins(5) };
+    read.note("shardId-000000000000", &page, at(0));
+    assert_eq!(replays.take("contacts", &replay, at(0), at(60)).await.unwrap(), Some(fresh.clone()));
+    assert_eq!(replays.take("contacts", &replay, at(59), at(119)).await.unwrap(), None, "another's");
+    assert_eq!(replays.take("deals", &replay, at(59), at(119)).await.unwrap(), Some(fresh.clone()));
+    assert!(replays.keep("contacts", &replay, at(60), &read).await.unwrap());
+    assert_eq!(replays.take("contacts", &replay, at(60), at(120)).await.unwrap(), Some(read.clone()), "after a crash");
+    assert!(!replays.keep("contacts", &replay, at(60), &fresh).await.unwrap(), "it is held by another now");
+    replays.give_back("contacts", &replay, at(60), &fresh).await.unwrap();
+    assert_eq!(replays.take("contacts", &replay, at(61), at(121)).await.unwrap(), None, "who is late changes nothing");
+    replays.give_back("contacts", &replay, at(120), &read).await.unwrap();
+    assert_eq!(replays.take("contacts", &replay, at(62), at(122)).await.unwrap(), Some(read.clone()));
+    replays.give_back("contacts", &replay, at(122), &read).await.unwrap();
+    let next = Replay { begins_at: at(600), ..replay };
+    assert_eq!(replays.take("contacts", &next, at(600), at(660)).await.unwrap(), Some(fresh), "another replay");
+}
+
+#[tokio::test]
+async fn how_far_a_replay_has_come_is_kept_by_who_has_it() {
+    a_replay_is_one_invocations_at_a_time(&MemoryReplays::default()).await;
+    let ground = ground().await;
+    a_replay_is_one_invocations_at_a_time(&PipelinesTable::new(ground.aws().dynamodb(), "store-freshet-pipelines"))
+        .await;
 }
 
 #[tokio::test]
