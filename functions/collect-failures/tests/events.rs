@@ -185,10 +185,11 @@ fn every_folder_has_its_test() {
         names.sort_unstable();
         names
     };
-    // Each kind of trigger has the test of its function: transform, deliver, capture-dynamodb, capture-kinesis, this one for two.
+    // Each kind of trigger has the test of its function: transform for two, deliver, capture-dynamodb,
+    // capture-kinesis, this one for two.
     assert_eq!(
         folders(""),
-        ["README.md", "changes", "deliveries", "dynamodb", "golden", "invalid", "kinesis", "s3", "sqs"]
+        ["README.md", "changes", "deliveries", "dynamodb", "golden", "invalid", "kinesis", "s3", "schedule", "sqs"]
     );
     assert_eq!(folders("invalid"), ["dynamodb", "kinesis", "s3", "sqs"]);
 }
