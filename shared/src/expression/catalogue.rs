@@ -67,6 +67,13 @@ pub const CATALOGUE: &[Entry] = &[
         help: "Whether the change has touched one of these fields. A create has touched what is there; a delete and a row of a backfill nothing; an update without a before image all.",
         examples: &[("changed('after.plan')", "true"), ("changed('after.email', 'after.first_name')", "false")],
     },
+    filter(
+        "text",
+        "string",
+        "| string",
+        "A number, or true or false, as a text.",
+        &[("after.cents | string", r#""1999""#), ("after.note | string", "null")],
+    ),
     filter("text", "lower", "| lower", "In small letters.", &[("'ADA' | lower", r#""ada""#)]),
     filter(
         "text",

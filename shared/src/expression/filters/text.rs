@@ -8,6 +8,7 @@ use super::{of_text, text_of, wrong};
 const MOST_BYTES: usize = 400_000;
 
 pub(super) fn add_to(engine: &mut Environment<'_>) {
+    engine.add_filter("string", of_text("string", |text| Ok(text.to_owned())));
     engine.add_filter("lower", of_text("lower", |text| Ok(text.to_lowercase())));
     engine.add_filter("upper", of_text("upper", |text| Ok(text.to_uppercase())));
     engine.add_filter("trim", of_text("trim", |text| Ok(text.trim().to_owned())));

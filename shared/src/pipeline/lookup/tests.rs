@@ -238,6 +238,10 @@ fn a_value_that_is_no_key_is_its_events_failure() {
     let mend = "the lookup `account`: `account_id` is a number, and the table `accounts` has texts there; make it one \
                 with `| string`";
     assert_eq!(error, mend);
+    let mended = PIPELINE.replace("\"after.account_id\"", "\"after.account_id | string\"");
+    let accounts = Tables::default().with("accounts", r#"{"account_id":"1","plan":"pro"}"#);
+    let (_, evaluation) = accounts.evaluate(&mended, &event(None, Some(&number)));
+    assert_eq!(fields(evaluation), r#"{"email":"a@b.example","plan":"pro","owner":null}"#);
 }
 
 #[test]
@@ -263,7 +267,7 @@ fn each_mistake_has_its_line_its_reason_and_its_mend() {
             "the lookups need each other: `owner` needs `account` needs `owner`",
         ),
         ("lookups.account", "lookups.after", 13, "the lookup `after` would hide what `after` means in expressions"),
-        ("lookups.account", "lookups.range", 13, "the lookup `range` would hide"),
+        ("lookups.account", "lookups.changed", 13, "the lookup `changed` would hide"),
         ("lookups.account", "lookups.not", 13, "the lookup `not` would hide"),
         ("lookups.account", "lookups.none", 13, "the lookup `none` would hide"),
         ("lookups.account", "lookups.Account", 13, "lower-case letters, digits and underscores"),
