@@ -159,9 +159,10 @@ pub struct BacklogPage {
 }
 
 impl BacklogPage {
-    /// Whether nothing newer stands in the shard now.
+    /// Whether nothing newer stands in the shard now. Only a page without records tells it: how far a page with records
+    /// is behind is rounded, and what arrived in the same millisecond may be on the next one.
     pub const fn is_at_tip(&self) -> bool {
-        self.behind.is_zero()
+        self.records.is_empty() && self.behind.is_zero()
     }
 }
 

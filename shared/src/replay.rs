@@ -166,8 +166,12 @@ mod tests {
         // Half an hour was passed without a record.
         progress.note("1", &page(None, 1_800_000, false), now);
         assert_eq!(progress.since("1", &replay, held), Since::Arrived(now - Duration::from_mins(30) - REREAD - SKEW));
+        // A page with records is not the end, even where it is said not to be behind.
+        progress.note("1", &page(Some(("8", FROM + 3_000_000)), 0, false), now);
+        assert_eq!(progress.reached(&[shard("1", &[])], &replay), Some(at(FROM + 3_000_000)));
         progress.note("1", &page(None, 0, false), now);
-        assert_eq!(progress.since("1", &replay, held), Since::Arrived(now - SKEW));
+        assert_eq!(progress.reached(&[shard("1", &[])], &replay), Some(now));
+        assert_eq!(progress.since("1", &replay, at(FROM + 3_000_001)), Since::Arrived(now - SKEW));
     }
 
     #[test]

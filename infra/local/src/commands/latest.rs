@@ -41,7 +41,7 @@ pub async fn latest(
     loop {
         let mut records = Vec::new();
         for shard in backbone.shards().await? {
-            records.extend(read(backbone, &shard.id, now - look).await?);
+            records.extend(read(backbone, &shard.id, now - look, now).await?);
         }
         records.sort_by(|a, b| (a.arrived_at, &a.number).cmp(&(b.arrived_at, &b.number)));
         let mut events = Vec::new();
@@ -57,16 +57,23 @@ pub async fn latest(
     }
 }
 
-async fn read(backbone: &impl Backlog, shard: &str, from: Timestamp) -> Result<Vec<BacklogRecord>, PortError> {
+/// What arrived in a shard between two times: one that is always written to has no end.
+async fn read(
+    backbone: &impl Backlog,
+    shard: &str,
+    from: Timestamp,
+    until: Timestamp,
+) -> Result<Vec<BacklogRecord>, PortError> {
     let mut records = Vec::new();
     let mut next = Some(backbone.iterator(shard, &Since::Arrived(from)).await?);
     for _ in 0..MOST_PAGES {
         let Some(iterator) = next.take() else { break };
         match backbone.page(&iterator, PAGE_RECORDS).await? {
             Some(page) => {
+                let is_late = page.records.last().is_some_and(|record| record.arrived_at >= until);
                 let is_at_tip = page.is_at_tip();
                 records.extend(page.records);
-                if is_at_tip {
+                if is_at_tip || is_late {
                     break;
                 }
                 next = page.next;
