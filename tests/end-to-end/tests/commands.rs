@@ -55,8 +55,15 @@ async fn ground() -> Ground {
 }
 
 async fn start() -> Stack {
+    start_with(tempfile::tempdir().unwrap()).await
+}
+
+/// The store's stack with a folder's pipelines, which its functions know from their beginning.
+async fn start_with(folder: tempfile::TempDir) -> Stack {
     let ground = ground().await;
     sources::create(ground.aws().dynamodb(), ground.aws().kinesis()).await.unwrap();
+    let stack = connect(&ground.deployed().unwrap());
+    pipelines::push(&stack, folder.path(), Others::Keep, false, &at_once()).await.unwrap();
     ground.start().await.unwrap()
 }
 
@@ -408,10 +415,8 @@ async fn open_failure(stack: &Connection<'_>) -> Kept {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rejected_delivery_is_listed_redriven_and_discarded() {
-    let running = start().await;
+    let running = start_with(folder_with("customers-to-hubspot.toml", "archive", "archive")).await;
     let stack = connect(&running.ground().deployed().unwrap());
-    let folder = folder_with("customers-to-hubspot.toml", "archive", "archive");
-    pipelines::push(&stack, folder.path(), Others::Keep, false, &at_once()).await.unwrap();
     put(&running, "c-1", &[]).await;
     // Who pays nothing goes to HubSpot only.
     let text = |text: &str| AttributeValue::S(text.to_owned());
@@ -473,10 +478,8 @@ async fn a_rejected_delivery_is_listed_redriven_and_discarded() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redrive_never_overwrites_a_newer_value_and_says_so() {
-    let running = start().await;
+    let running = start_with(folder_with("customers-to-hubspot.toml", "archive", "archive")).await;
     let stack = connect(&running.ground().deployed().unwrap());
-    let folder = folder_with("customers-to-hubspot.toml", "archive", "archive");
-    pipelines::push(&stack, folder.path(), Others::Keep, false, &at_once()).await.unwrap();
     let text = |text: &str| AttributeValue::S(text.to_owned());
     put(&running, "c-1", &[("email", text("not an address")), ("plan", text("free"))]).await;
     let failure = open_failure(&stack).await;
@@ -504,10 +507,9 @@ async fn a_redrive_never_overwrites_a_newer_value_and_says_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mended_pipeline_takes_the_event_that_failed_in_it() {
-    let running = start().await;
-    let stack = connect(&running.ground().deployed().unwrap());
     let wrong = folder_with("customers-to-warehouse.toml", "\"after.plan\"", "\"after.not_there\"");
-    pipelines::push(&stack, wrong.path(), Others::Keep, false, &at_once()).await.unwrap();
+    let running = start_with(wrong).await;
+    let stack = connect(&running.ground().deployed().unwrap());
     put(&running, "c-1", &[]).await;
     let failure = open_failure(&stack).await;
     assert_eq!(failure.failure.stage.as_str(), "transform");
@@ -580,10 +582,8 @@ fn given_up(id: &str, stream: &str) -> Failure {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_lambda_gave_up_on_goes_onto_the_backbone_again_with_every_digit() {
-    let running = start().await;
+    let running = start_with(folder_with("customers-to-warehouse.toml", "plan", "plan")).await;
     let stack = connect(&running.ground().deployed().unwrap());
-    let folder = folder_with("customers-to-warehouse.toml", "plan", "plan");
-    pipelines::push(&stack, folder.path(), Others::Keep, false, &at_once()).await.unwrap();
     let failures = vec![given_up("a", "store-freshet-changes"), given_up("b", "elsewhere")];
     stack.failures().keep(failures).await.unwrap();
     let report = failures::redrive(&stack, &["a".to_owned(), "b".to_owned()]).await.unwrap();
