@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(progress.reached(&[shard("1", &[])], &replay), Some(at(FROM + 3_000_000)));
         progress.note("1", &page(None, 0, false), now);
         assert_eq!(progress.reached(&[shard("1", &[])], &replay), Some(now));
-        assert_eq!(progress.since("1", &replay, at(FROM + 3_000_001)), Since::Arrived(now - SKEW));
+        assert_eq!(progress.since("1", &replay, held), Since::After("8".to_owned()));
     }
 
     #[test]

@@ -54,12 +54,8 @@ async fn ground() -> Ground {
     Ground::lay(config).await.unwrap()
 }
 
-async fn start() -> Stack {
-    start_with(tempfile::tempdir().unwrap()).await
-}
-
 /// The store's stack with a folder's pipelines, which its functions know from their beginning.
-async fn start_with(folder: tempfile::TempDir) -> Stack {
+async fn start(folder: tempfile::TempDir) -> Stack {
     let ground = ground().await;
     sources::create(ground.aws().dynamodb(), ground.aws().kinesis()).await.unwrap();
     let stack = connect(&ground.deployed().unwrap());
@@ -343,7 +339,7 @@ async fn a_pipeline_is_rolled_back_paused_and_resumed_and_its_history_tells() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn destinations_say_whether_they_accept_their_credentials() {
-    let running = start().await;
+    let running = start(folder_with("customers-to-hubspot.toml", "archive", "archive")).await;
     let stack = connect(&running.ground().deployed().unwrap());
     let report = destinations::check(&stack, None).await.unwrap();
     assert!(report.is_good(), "{report}");
@@ -415,7 +411,7 @@ async fn open_failure(stack: &Connection<'_>) -> Kept {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rejected_delivery_is_listed_redriven_and_discarded() {
-    let running = start_with(folder_with("customers-to-hubspot.toml", "archive", "archive")).await;
+    let running = start(folder_with("customers-to-hubspot.toml", "archive", "archive")).await;
     let stack = connect(&running.ground().deployed().unwrap());
     put(&running, "c-1", &[]).await;
     // Who pays nothing goes to HubSpot only.
@@ -478,7 +474,7 @@ async fn a_rejected_delivery_is_listed_redriven_and_discarded() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redrive_never_overwrites_a_newer_value_and_says_so() {
-    let running = start_with(folder_with("customers-to-hubspot.toml", "archive", "archive")).await;
+    let running = start(folder_with("customers-to-hubspot.toml", "archive", "archive")).await;
     let stack = connect(&running.ground().deployed().unwrap());
     let text = |text: &str| AttributeValue::S(text.to_owned());
     put(&running, "c-1", &[("email", text("not an address")), ("plan", text("free"))]).await;
@@ -508,7 +504,7 @@ async fn a_redrive_never_overwrites_a_newer_value_and_says_so() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mended_pipeline_takes_the_event_that_failed_in_it() {
     let wrong = folder_with("customers-to-warehouse.toml", "\"after.plan\"", "\"after.not_there\"");
-    let running = start_with(wrong).await;
+    let running = start(wrong).await;
     let stack = connect(&running.ground().deployed().unwrap());
     put(&running, "c-1", &[]).await;
     let failure = open_failure(&stack).await;
@@ -537,7 +533,7 @@ async fn a_mended_pipeline_takes_the_event_that_failed_in_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_raw_record_goes_through_capture_again() {
-    let running = start().await;
+    let running = start(folder_with("customers-to-hubspot.toml", "archive", "archive")).await;
     let stack = connect(&running.ground().deployed().unwrap());
     let kinesis = running.ground().aws().kinesis();
     let put = kinesis.put_record().stream_name("store-page-views").partition_key("a").data(Blob::new("not JSON"));
@@ -582,7 +578,7 @@ fn given_up(id: &str, stream: &str) -> Failure {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_lambda_gave_up_on_goes_onto_the_backbone_again_with_every_digit() {
-    let running = start_with(folder_with("customers-to-warehouse.toml", "plan", "plan")).await;
+    let running = start(folder_with("customers-to-warehouse.toml", "plan", "plan")).await;
     let stack = connect(&running.ground().deployed().unwrap());
     let failures = vec![given_up("a", "store-freshet-changes"), given_up("b", "elsewhere")];
     stack.failures().keep(failures).await.unwrap();
