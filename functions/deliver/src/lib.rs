@@ -249,11 +249,12 @@ impl<W: World> Deliver<W> {
         tally: &mut Tally,
         newest: &mut Option<Duration>,
     ) {
+        let mut settled = Vec::new();
         for index in work.superseded_in_their_message() {
             // One whose end cannot be written is judged as all others are.
             if let End::Settled(counter) = self.settle_as(&work.jobs[index], "superseded", Standing::Superseded).await {
                 work.jobs[index].done = true;
-                tally.add(&work.jobs[index].delivery.pipeline, counter);
+                settled.push((index, counter));
             }
         }
         // Time for the vendor's slowest answer, and a sixth more for what has to be written after it.
@@ -286,7 +287,7 @@ impl<W: World> Deliver<W> {
                     }
                     End::Settled(counter) => {
                         job.done = true;
-                        tally.add(&job.delivery.pipeline, counter);
+                        settled.push((index, counter));
                     }
                     End::Failed => {
                         job.done = true;
@@ -326,6 +327,14 @@ impl<W: World> Deliver<W> {
             }
         }
         turns.end().await;
+        // Nothing is kept of such an end, and it is found again each time that its message comes: the last time counts.
+        let unfinished = work.unfinished_messages();
+        for (index, counter) in settled {
+            let job = &work.jobs[index];
+            if !unfinished.contains(&job.message) {
+                tally.add(&job.delivery.pipeline, counter);
+            }
+        }
     }
 
     /// What needs no request: superseded, repeated, unchanged, kept, rejected before it is sent.

@@ -96,6 +96,18 @@ async fn only_the_last_value_of_a_row_in_a_message_is_sent() {
 }
 
 #[tokio::test]
+async fn what_is_superseded_in_a_message_that_comes_again_counts_once() {
+    let world = world();
+    world.http.answer(503, &[], "");
+    world.http.answer(200, &[], &upserted(&["a"]));
+    let batch = [vec![contact("a", 1, "free"), contact("a", 2, "pro")]];
+    assert_eq!(deliver(HUBSPOT, world, &batch).await.len(), 1);
+    assert_eq!(counter(world, "superseded"), 0);
+    assert!(deliver(HUBSPOT, world, &batch).await.is_empty());
+    assert_eq!((counter(world, "superseded"), counter(world, "delivered")), (1, 1));
+}
+
+#[tokio::test]
 async fn values_of_a_row_in_two_messages_go_out_one_after_the_other() {
     let world = world();
     world.http.answer(200, &[], &upserted(&["a"]));

@@ -79,8 +79,8 @@ pub struct PipelineStatus {
     pub superseded: u64,
     /// Events and deliveries that failed.
     pub failed: u64,
-    /// Attempts that wait to be made again: the destination did not answer, asked to wait, or refused the credentials.
-    pub waiting: u64,
+    /// Attempts that were put off: the destination did not answer, asked to wait, or refused the credentials.
+    pub put_off: u64,
     /// From a change to its delivery, in milliseconds, on average.
     pub mean_freshness_ms: Option<u64>,
     /// Failures that nobody has seen to, of any time.
@@ -181,7 +181,7 @@ impl Status {
             pipeline.unchanged = sum("unchanged");
             pipeline.superseded = sum("superseded");
             pipeline.failed = sum("failed");
-            pipeline.waiting = ["retried", "throttled", "unauthorised"].map(sum).iter().sum();
+            pipeline.put_off = ["retried", "throttled", "unauthorised"].map(sum).iter().sum();
             pipeline.mean_freshness_ms = mean(sum("age_ms"), pipeline.delivered);
         }
         status
@@ -325,7 +325,7 @@ mod tests {
                 unchanged: 4,
                 superseded: 3,
                 failed: 3,
-                waiting: 8,
+                put_off: 8,
                 mean_freshness_ms: Some(2_000),
                 failures_open: 2,
             }

@@ -16,7 +16,7 @@ pub fn render(status: &Status) -> String {
         ("unchanged", Side::Right),
         ("superseded", Side::Right),
         ("failed", Side::Right),
-        ("waiting", Side::Right),
+        ("put off", Side::Right),
         ("freshness", Side::Right),
         ("open failures", Side::Right),
     ]);
@@ -27,7 +27,7 @@ pub fn render(status: &Status) -> String {
             pipeline.unchanged,
             pipeline.superseded,
             pipeline.failed,
-            pipeline.waiting,
+            pipeline.put_off,
         ];
         let version = pipeline.version.map_or_else(|| "-".to_owned(), |version| version.to_string());
         let cells = [name.clone(), version].into_iter().chain(counts.map(|count| count.to_string()));
@@ -98,7 +98,7 @@ mod tests {
         let expected = "\
 shop, the last 15 minutes
 
-pipeline  version  matched  delivered  unchanged  superseded  failed  waiting  freshness  open failures
+pipeline  version  matched  delivered  unchanged  superseded  failed  put off  freshness  open failures
 contacts        3       45         30          4           3       3        8      2.0 s              2
 old             -        0         10          0           0       0        0     200 ms              0
 
