@@ -1,9 +1,17 @@
 //! What a person may have meant by a name that is not known.
 
+/// How long a name may be that is compared with others, in bytes: comparing takes time and memory by the product of their
+/// lengths.
+const LONGEST: usize = 64;
+
 /// "did you mean `…`?" with the known name nearest to a mistyped one, where one is near.
 pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    if name.len() > LONGEST {
+        return None;
+    }
     known
         .into_iter()
+        .filter(|other| other.len() <= LONGEST)
         .map(|other| (strsim::damerau_levenshtein(name, other), other))
         .filter(|(distance, other)| *distance <= 1 + other.len().min(name.len()) / 4)
         .min()

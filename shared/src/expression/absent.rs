@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use minijinja::value::{Object, Value as EngineValue};
 
-/// Stands for a row that a lookup did not find: null, and each of its fields is null. A plain null has no fields to ask
+/// Stands for a row that a lookup did not find, and for what was before a create: null, and each of its fields is null. A plain null has no fields to ask
 /// for, so that every expression on a row that may be missing would have to say what then.
 #[derive(Debug)]
 pub(super) struct Absent;

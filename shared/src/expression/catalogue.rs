@@ -9,6 +9,8 @@ pub enum Kind {
     Test,
     /// Written with brackets: `changed('after.plan')`.
     Function,
+    /// Written between or around values: `after.plan == 'pro'`.
+    Operator,
 }
 
 /// Something that expressions can use.
@@ -57,6 +59,15 @@ const fn test(
     Entry { kind: Kind::Test, group: "questions", name, form, help, examples }
 }
 
+const fn operator(
+    name: &'static str,
+    form: &'static str,
+    help: &'static str,
+    examples: &'static [(&'static str, &'static str)],
+) -> Entry {
+    Entry { kind: Kind::Operator, group: "operators", name, form, help, examples }
+}
+
 /// Everything that expressions can use.
 pub const CATALOGUE: &[Entry] = &[
     Entry {
@@ -67,12 +78,57 @@ pub const CATALOGUE: &[Entry] = &[
         help: "Whether the change has touched one of these fields. A create has touched what is there; a delete and a row of a backfill nothing; an update without a before image all.",
         examples: &[("changed('after.plan')", "true"), ("changed('after.email', 'after.first_name')", "false")],
     },
-    filter(
-        "text",
-        "string",
-        "| string",
-        "A number, or true or false, as a text.",
-        &[("after.cents | string", r#""1999""#), ("after.note | string", "null")],
+    operator(
+        ".",
+        "after.address.city",
+        "A field of an object. A field of a row that is not there, as `before` of a create, is null.",
+        &[("after.plan", r#""pro""#), ("before.plan", r#""free""#)],
+    ),
+    operator(
+        "[]",
+        "after.tags[0]",
+        "An item of a list, from 0; -1 is the last. A part is [0:2], of a list or a text; a field is ['name'].",
+        &[("after.items[-1]['sku']", r#""y""#), ("after.created[:10]", r#""2026-07-01""#)],
+    ),
+    operator(
+        "==",
+        "a == b",
+        "Equal; != is not equal. Whether a value is null is asked by `is none`.",
+        &[("after.plan == 'pro'", "true"), ("before.plan != after.plan", "true")],
+    ),
+    operator(
+        "<",
+        "a < b",
+        "Less; also <=, > and >=. Texts go by their characters' numbers.",
+        &[("after.cents >= 1000", "true"), ("'b' < 'a'", "false")],
+    ),
+    operator(
+        "in",
+        "a in [b, c]",
+        "One of a list, a part of a text, or a field of an object; not in is the contrary.",
+        &[("after.plan in ['pro', 'team']", "true"), ("'Ada' not in after.email", "false")],
+    ),
+    operator(
+        "and",
+        "a and b",
+        "Both; also or, and not. Null, 0, and an empty text or list count as false.",
+        &[("after.plan == 'pro' and not after.note", "true")],
+    ),
+    operator("if", "a if b else c", "One value or another.", &[("'yes' if after.plan == 'pro' else 'no'", r#""yes""#)]),
+    operator(
+        "~",
+        "a ~ b",
+        "One text behind the other; a number by its digits, true and false by their names, a null as an empty text. A list or an object fails: join it, or write tojson.",
+        &[
+            ("after.first_name ~ '-' ~ after.cents", r#""ada-1999""#),
+            ("after.first_name ~ after.note ~ true", r#""adatrue""#),
+        ],
+    ),
+    operator(
+        "+",
+        "a + b",
+        "The sum; also -, *, / and ** (to the power). // and % are the whole quotient and the rest. With a null they fail.",
+        &[("after.cents + 1", "2000"), ("after.cents / 100", "19.99"), ("after.cents // 100", "19")],
     ),
     filter("text", "lower", "| lower", "In small letters.", &[("'ADA' | lower", r#""ada""#)]),
     filter(
@@ -81,6 +137,13 @@ pub const CATALOGUE: &[Entry] = &[
         "| upper",
         "In capitals.",
         &[("after.plan | upper", r#""PRO""#), ("after.note | upper", "null")],
+    ),
+    filter(
+        "text",
+        "string",
+        "| string",
+        "A number, true or false as a text, for vendors that take texts only.",
+        &[("after.cents | string", r#""1999""#), ("true | string", r#""true""#), ("after.note | string", "null")],
     ),
     filter(
         "text",
@@ -153,7 +216,7 @@ pub const CATALOGUE: &[Entry] = &[
         "people",
         "sha256",
         "| sha256",
-        "SHA-256 in hexadecimal, for vendors that match people by it: of the normalised value. A null stays null.",
+        "SHA-256 of the UTF-8 text, in small hexadecimal letters. Vendors match people by that of the normalised value, so normalise it first. A null stays null and is never hashed.",
         &[
             ("after.email | email | sha256", r#""b5fc85e55755f9e0d030a10ab4429b6b2944855f9a0d60077fe832becbc41d72""#),
             ("after.note | sha256", "null"),
@@ -246,7 +309,7 @@ pub const CATALOGUE: &[Entry] = &[
         "The items in order; sort(attribute='count') by a field of each.",
         &[("after.items | sort(attribute='count') | map(attribute='sku')", r#"["y","x"]"#)],
     ),
-    filter("lists", "length", "| length", "How many items, or characters.", &[("after.items | length", "2")]),
+    filter("lists", "length", "| length", "How many items, fields or characters.", &[("after.items | length", "2")]),
     filter(
         "lists",
         "map",
@@ -303,7 +366,7 @@ pub const CATALOGUE: &[Entry] = &[
         "others",
         "tojson",
         "| tojson",
-        "As a text of JSON.",
+        "As a text of JSON; a null stays null.",
         &[("after.tags | tojson", r#""[\"b\",\"a\",null,\"b\"]""#)],
     ),
     filter("others", "fromjson", "| fromjson", "What a text of JSON says.", &[("(after.json | fromjson).a", "1")]),
@@ -313,6 +376,7 @@ pub const CATALOGUE: &[Entry] = &[
         "The field is there, be it null.",
         &[("after.note is defined", "true"), ("after.nickname is defined", "false")],
     ),
+    test("undefined", "is undefined", "The field is not there.", &[("after.nickname is undefined", "true")]),
     test("none", "is none", "It is null.", &[("after.note is none", "true"), ("before is none", "false")]),
     test("string", "is string", "It is a text.", &[("after.plan is string", "true")]),
     test("number", "is number", "It is a number.", &[("after.cents is number", "true")]),
@@ -340,7 +404,19 @@ pub const CATALOGUE: &[Entry] = &[
         &[("[1, 2, 1] | select('ne', 1) | length", "1")],
     ),
     test("gt", "is gt(1)", "It is greater; for select and reject.", &[("[1, 2] | select('gt', 1) | first", "2")]),
+    test(
+        "ge",
+        "is ge(1)",
+        "It is greater or equal; for select and reject.",
+        &[("[1, 2] | select('ge', 1) | length", "2")],
+    ),
     test("lt", "is lt(1)", "It is less; for select and reject.", &[("[1, 2] | select('lt', 2) | first", "1")]),
+    test(
+        "le",
+        "is le(1)",
+        "It is less or equal; for select and reject.",
+        &[("[1, 2] | select('le', 2) | length", "2")],
+    ),
 ];
 
 /// The names of a kind.

@@ -94,7 +94,10 @@ pub(super) fn from_engine(value: &EngineValue, budget: &mut usize) -> Result<Val
             Ok(Value::Object(fields))
         }
         _ => match value.downcast_object_ref::<Exact>() {
-            Some(exact) => Ok(Value::Number(exact.0.clone())),
+            Some(exact) => {
+                spend(exact.0.as_str().len())?;
+                Ok(Value::Number(exact.0.clone()))
+            }
             None => Err(format!("gives {}, which is no data", value.kind())),
         },
     }

@@ -9,14 +9,16 @@ mod data;
 mod engine;
 mod filters;
 mod names;
+mod rewritten;
 mod scope;
+mod tokens;
 
 use std::sync::LazyLock;
 
 use minijinja::{Environment, ErrorKind, value::Value as EngineValue};
 
 pub use self::scope::Scope;
-use self::{catalogue::Kind, engine::CHANGED, names::Names};
+use self::{catalogue::Kind, engine::CHANGED, names::Names, tokens::Token};
 use crate::{nearest::did_you_mean, value::Value};
 
 /// How many steps of the engine an expression may take. A mapping takes tens; a loop that would not end is stopped
@@ -25,6 +27,10 @@ const FUEL: u64 = 50_000;
 
 /// How large an expression's text may be, in bytes.
 const MAX_SOURCE_BYTES: usize = 8_192;
+
+/// How many operators, brackets and dots an expression may have. The engine calls itself for each, so that thousands end
+/// the process for want of stack.
+const MAX_STEPS_IN: usize = 1_000;
 
 /// How large a result may be, in bytes of JSON.
 const MAX_RESULT_BYTES: usize = 400_000;
@@ -63,8 +69,15 @@ impl Expression {
                 source.len()
             )));
         }
+        let tokens = Token::all(source);
+        let steps = tokens.iter().filter(|token| token.is_a_step()).count();
+        if steps > MAX_STEPS_IN {
+            return Err(ExpressionError::new(format!(
+                "the expression has {steps} operators, brackets and dots; at most {MAX_STEPS_IN} are allowed"
+            )));
+        }
         let compiled = ENGINE
-            .compile_expression_owned(source.to_owned())
+            .compile_expression_owned(rewritten::rewritten(source, &tokens))
             .map_err(|error| ExpressionError::new(format!("`{source}` is not an expression: {}", describe(&error))))?;
         let mut used: Vec<String> = compiled.undeclared_variables(true).into_iter().collect();
         used.sort_unstable();
@@ -77,15 +90,25 @@ impl Expression {
                 return Err(ExpressionError::new(format!("`{source}` uses `{root}`, which no event has; {mend}")));
             }
         }
-        let in_text = Names::of(source);
+        let in_text = Names::of(&tokens);
         known(source, "filter", &in_text.filters, Kind::Filter)?;
         known(source, "test", &in_text.tests, Kind::Test)?;
-        for path in &in_text.changed {
-            if !path.starts_with("after.") {
-                return Err(ExpressionError::new(format!(
-                    "`{source}` asks whether `{path}` has changed; write a field of the row, such as changed('after.plan')"
-                )));
-            }
+        if in_text.compares_with_null {
+            return Err(ExpressionError::new(format!(
+                "`{source}` compares with none, which a row that is not there is not equal to; write `is none` or `is not \
+                 none`"
+            )));
+        }
+        if in_text.changed_is_open {
+            return Err(ExpressionError::new(format!(
+                "`{source}` asks for a change without saying of which field; write it in quotes, such as \
+                 changed('after.plan')"
+            )));
+        }
+        if let Some(path) = in_text.changed.iter().find(|path| !path.starts_with("after.")) {
+            return Err(ExpressionError::new(format!(
+                "`{source}` asks whether `{path}` has changed; write a field of the row, such as changed('after.plan')"
+            )));
         }
         used.extend(in_text.changed);
         Ok(Self { source: source.to_owned(), compiled, names: used })
@@ -391,7 +414,7 @@ mod tests {
             ("'31.7.1999' | format_date('%Y')", "takes a date, such as 2026-07-01"),
             ("'1999' | parse_date('%d.%m.%Y')", "is no date in the form `%d.%m.%Y`, such as 31.07.2026"),
             ("0 | format_date('%Y', 'Europe/Zürich')", "is no time zone; did you mean `Europe/Zurich`?"),
-            ("after.tags | lower", "takes a text, and gets sequence"),
+            ("after.tags | lower", "takes a text, and gets a list"),
             ("after.missing | lower", "has no field `missing`"),
             ("'x' | fromjson", "is no JSON"),
         ] {

@@ -1,100 +1,120 @@
 //! The filters, tests and fields that an expression's text names.
 //!
 //! The engine looks filters and tests up when it comes to them, which for some branch may be never before production. So
-//! they are found in the text: outside of quotes `|` is followed by a filter's name, and `is` by a test's.
+//! they are found in the text.
+
+use super::{
+    engine::CHANGED,
+    tokens::{Kind, Token},
+};
 
 /// What a text names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Names {
-    /// Filters, in their order.
+    /// Filters, in their order: behind a bar, and in `map('upper')`.
     pub filters: Vec<String>,
-    /// Tests, in their order.
+    /// Tests, in their order: behind `is`, and in `select('none')` and its like.
     pub tests: Vec<String>,
     /// What stands in quotes between the brackets of `changed(…)`.
     pub changed: Vec<String>,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Token<'t> {
-    Word(&'t str),
-    Quoted(String),
-    Sign(char),
+    /// Nothing stands there, or something else, which is known only when the expression runs.
+    pub changed_is_open: bool,
+    /// It compares with a null by `==` or `!=`.
+    pub compares_with_null: bool,
 }
 
 impl Names {
     /// Of an expression.
-    pub fn of(text: &str) -> Self {
+    pub fn of(tokens: &[Token<'_>]) -> Self {
         let mut names = Self::default();
-        let tokens = tokens(text);
-        let mut changed = false;
         for (place, token) in tokens.iter().enumerate() {
-            let word = |at: usize| match tokens.get(at) {
-                Some(Token::Word(word)) => Some((*word).to_owned()),
-                _ => None,
-            };
-            match token {
-                Token::Sign('|') => names.filters.extend(word(place + 1)),
-                Token::Word("is") => {
-                    let negated = usize::from(tokens.get(place + 1) == Some(&Token::Word("not")));
-                    names.tests.extend(word(place + 1 + negated));
+            let behind = &tokens[place + 1..];
+            match &token.kind {
+                Kind::Filter => {
+                    names.filters.push(token.text.to_owned());
+                    match (token.text, behind) {
+                        ("map", [open, name, ..]) if open.is("(") => names.filters.extend(quoted(name)),
+                        ("select" | "reject", [open, name, ..]) if open.is("(") => names.tests.extend(quoted(name)),
+                        ("selectattr" | "rejectattr", [open, _, comma, name, ..]) if open.is("(") && comma.is(",") => {
+                            names.tests.extend(quoted(name));
+                        }
+                        _ => {}
+                    }
                 }
-                Token::Word(super::engine::CHANGED) => changed = tokens.get(place + 1) == Some(&Token::Sign('(')),
-                Token::Sign(')') => changed = false,
-                Token::Quoted(path) if changed => names.changed.push(path.clone()),
-                Token::Word(_) | Token::Quoted(_) | Token::Sign(_) => {}
+                Kind::Test => names.tests.push(token.text.to_owned()),
+                Kind::Operand if token.text == CHANGED && !is_field(tokens, place) => names.add_changed(behind),
+                Kind::Operand if matches!(token.text, "none" | "None") && !is_field(tokens, place) => {
+                    let before = place.checked_sub(1).and_then(|before| tokens.get(before));
+                    let compares = |sign: Option<&Token<'_>>| sign.is_some_and(|sign| sign.is("==") || sign.is("!="));
+                    names.compares_with_null |= compares(before) || compares(behind.first());
+                }
+                _ => {}
             }
         }
         names
     }
-}
 
-fn tokens(text: &str) -> Vec<Token<'_>> {
-    let mut tokens = Vec::new();
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let is_word = |letter: char| letter.is_alphanumeric() || letter == '_';
-        if first == '\'' || first == '"' {
-            let mut quoted = String::new();
-            let mut letters = rest.char_indices().skip(1);
-            let mut end = rest.len();
-            while let Some((at, letter)) = letters.next() {
-                match letter {
-                    '\\' => quoted.extend(letters.next().map(|(_, escaped)| escaped)),
-                    letter if letter == first => {
-                        end = at + 1;
-                        break;
-                    }
-                    letter => quoted.push(letter),
-                }
+    fn add_changed(&mut self, behind: &[Token<'_>]) {
+        let arguments = || behind.iter().skip(1).take_while(|token| token.kind != Kind::Closes);
+        self.changed_is_open |= !behind.first().is_some_and(|open| open.is("(")) || arguments().next().is_none();
+        for argument in arguments() {
+            match quoted(argument) {
+                Some(path) => self.changed.push(path),
+                None => self.changed_is_open |= !argument.is(","),
             }
-            tokens.push(Token::Quoted(quoted));
-            rest = &rest[end..];
-        } else if is_word(first) {
-            let end = rest.find(|letter| !is_word(letter)).unwrap_or(rest.len());
-            tokens.push(Token::Word(&rest[..end]));
-            rest = &rest[end..];
-        } else {
-            if !first.is_whitespace() {
-                tokens.push(Token::Sign(first));
-            }
-            rest = &rest[first.len_utf8()..];
         }
     }
-    tokens
+}
+
+fn quoted(token: &Token<'_>) -> Option<String> {
+    match &token.kind {
+        Kind::Quoted(text) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// Whether the name is that of a field, behind a dot.
+fn is_field(tokens: &[Token<'_>], place: usize) -> bool {
+    place.checked_sub(1).and_then(|before| tokens.get(before)).is_some_and(|before| before.is("."))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn names(expression: &str) -> Names {
+        Names::of(&Token::all(expression))
+    }
+
     #[test]
     fn names_are_found_outside_of_quotes() {
-        let names = Names::of(
+        let names = names(
             r#"after.a | lower|replace('| x is y', "it\"s | z") if after.b is not defined and op is none else changed('after.c', "after.d") ~ 'after.e'"#,
         );
         assert_eq!(names.filters, ["lower", "replace"]);
         assert_eq!(names.tests, ["defined", "none"]);
         assert_eq!(names.changed, ["after.c", "after.d"]);
-        assert_eq!(Names::of("'open | lower"), Names::default());
+        assert!(!names.changed_is_open && !names.compares_with_null);
+        assert_eq!(self::names("'open | lower"), Names::default());
+    }
+
+    #[test]
+    fn names_are_found_where_a_filter_is_told_another() {
+        let names = names("a|map('upper')|select('string')|rejectattr('b', 'eq', 'c')|map(attribute='d')|select");
+        assert_eq!(names.filters, ["map", "upper", "select", "rejectattr", "map", "select"]);
+        assert_eq!(names.tests, ["string", "eq"]);
+    }
+
+    #[test]
+    fn what_is_known_only_later_is_told() {
+        assert!(names("changed('after.a', after.b)").changed_is_open);
+        assert!(names("changed('after.' ~ 'a')").changed_is_open);
+        assert!(names("changed()").changed_is_open && names("changed or op").changed_is_open);
+        assert!(!names("after.changed(after.b)").changed_is_open);
+        for (expression, compares) in
+            [("before == none", true), ("None != a.b", true), ("a.none == 1", false), ("a == b or a is none", false)]
+        {
+            assert_eq!(names(expression).compares_with_null, compares, "{expression}");
+        }
     }
 }

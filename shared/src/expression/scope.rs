@@ -10,6 +10,7 @@ use crate::{
 };
 
 /// One event as expressions see it: `after`, `before`, `key`, `op`, `occurred_at` (milliseconds since 1970), `source`.
+/// Without a before image, `before` is null with all its fields: a filter like `before.plan != 'pro'` is for creates, too.
 #[derive(Clone, Debug)]
 pub struct Scope {
     context: EngineValue,
@@ -30,7 +31,7 @@ impl Scope {
     }
 
     fn with(event: &ChangeEvent, op: Op, before: Option<&Value>, after: Option<&Value>) -> Self {
-        let image = |image: Option<&Value>| image.map_or_else(|| EngineValue::from(()), data::to_engine);
+        let image = |image: Option<&Value>| image.map_or_else(|| EngineValue::from_object(Absent), data::to_engine);
         // A source that tells keys only still has a row to speak of.
         let after = after.map_or_else(|| data::object_to_engine(event.key.attributes()), data::to_engine);
         let context = EngineValue::from_pairs([

@@ -73,8 +73,9 @@ fn page() -> String {
     let mut text = format!(
         "<!-- `freshet expressions --markdown` writes this page. -->\n\n# Expressions\n\n`when`, the fields of a pipeline \
          and the keys of its lookups are Jinja expressions. They see {}, and each lookup by its name. For a delete `after` \
-         is the row as it was; of a create `before` is null. A number stays a number, with all its digits; a null goes \
-         through every filter as a null. A name that the row lacks is a failure of that event, unless `default` or `is \
+         is the row as it was. For a create, and where a source does not tell what was before, `before` is a row that is \
+         not there: null, with all its fields. A number stays a number, with all its digits; a null goes through every \
+         filter but `default` as a null, and is never written as a text. A name that the row lacks is a failure of that event, unless `default` or `is \
          defined` says what then. Nothing else can be called than what stands here; an expression that takes too many \
          steps or makes too large a value is stopped, and its event becomes a failure.\n\nThe examples see this row:\n\n\
          ```json\n{SAMPLE}\n```\n\nand before the change:\n\n```json\n{SAMPLE_BEFORE}\n```\n",

@@ -3,7 +3,10 @@
 use minijinja::{Environment, Error, value::Value as EngineValue};
 use phonelib::PhoneNumber;
 
-use super::{of_text, text_of, wrong};
+use super::{begin_of, of_text, text_of, wrong};
+
+/// How long an address may be, in bytes: 64 before the `@` and 255 behind it (RFC 5321, 4.5.3.1).
+const LONGEST_ADDRESS: usize = 320;
 
 pub(super) fn add_to(engine: &mut Environment<'_>) {
     engine.add_filter("email", of_text("email", email));
@@ -15,7 +18,11 @@ fn email(text: &str) -> Result<String, Error> {
     let address = text.trim().to_lowercase();
     let is_good = address.split_once('@').is_some_and(|(name, host)| {
         let is_host = host.split('.').count() > 1 && host.split('.').all(|part| !part.is_empty());
-        !name.is_empty() && is_host && !host.contains('@') && !address.contains(char::is_whitespace)
+        address.len() <= LONGEST_ADDRESS
+            && !name.is_empty()
+            && is_host
+            && !host.contains('@')
+            && !address.contains(char::is_whitespace)
     });
     if is_good {
         Ok(address)
@@ -41,7 +48,8 @@ fn phone(value: &EngineValue, country: Option<&str>) -> Result<EngineValue, Erro
         };
         if phonelib::country_by_code(country).is_none() {
             return Err(wrong(format!(
-                "`{country}` is no country; write its two letters (ISO 3166-1), such as phone('CH')"
+                "`{}` is no country; write its two letters (ISO 3166-1), such as phone('CH')",
+                begin_of(country)
             )));
         }
         PhoneNumber::parse_with_country(text, country)

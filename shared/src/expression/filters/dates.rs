@@ -7,11 +7,14 @@ use jiff::{
 };
 use minijinja::{Environment, Error, value::Value as EngineValue};
 
-use super::{text_of, wrong};
+use super::{begin_of, text_of, wrong};
 use crate::nearest::suggestion;
 
 /// A number at or above this is of milliseconds: as seconds it would be the year 5138.
 const MILLISECONDS_FROM: i64 = 100_000_000_000;
+
+/// How long a format may be, in bytes. One letter of it can stand for 255.
+const LONGEST_FORMAT: usize = 200;
 
 pub(super) fn add_to(engine: &mut Environment<'_>) {
     engine.add_filter("parse_date", parse_date);
@@ -29,7 +32,7 @@ fn parse_date(value: &EngineValue, format: Option<&str>, zone: Option<&str>) -> 
 }
 
 fn format_date(value: &EngineValue, format: &str, zone: Option<&str>) -> Result<EngineValue, Error> {
-    let zone = zone_of(zone)?;
+    let (format, zone) = (short(format)?, zone_of(zone)?);
     let Some(moment) = moment(value, "format_date", None, None)? else { return Ok(EngineValue::from(())) };
     let text = strtime::format(format, &moment.to_zoned(zone)).map_err(|error| {
         wrong(format!("`{format}` is no format of a date ({error}); such as format_date('%d.%m.%Y %H:%M')"))
@@ -65,6 +68,7 @@ fn moment(
         ))
     };
     if let Some(format) = format {
+        let format = short(format)?;
         let parsed = strtime::parse(format, text)
             .map_err(|_| wrong(format!("the text is no date in the form `{format}`, such as {}", example(format))))?;
         if let Ok(moment) = parsed.to_timestamp() {
@@ -87,6 +91,13 @@ fn moment(
     Ok(Some(zoned.timestamp()))
 }
 
+fn short(format: &str) -> Result<&str, Error> {
+    if format.len() <= LONGEST_FORMAT {
+        return Ok(format);
+    }
+    Err(wrong(format!("the format of a date is {} bytes long; at most {LONGEST_FORMAT} are allowed", format.len())))
+}
+
 /// A date in the format, so that a person sees what it means.
 fn example(format: &str) -> String {
     strtime::format(format, civil::date(2026, 7, 31).at(9, 30, 0, 0)).unwrap_or_else(|_| "31.07.2026".to_owned())
@@ -98,6 +109,6 @@ fn zone_of(name: Option<&str>) -> Result<TimeZone, Error> {
     database.get(name).map_err(|_| {
         let names: Vec<String> = database.available().map(|known| known.to_string()).collect();
         let hint = suggestion(name, names.iter().map(String::as_str));
-        wrong(format!("`{name}` is no time zone{hint}; write one such as Europe/Zurich"))
+        wrong(format!("`{}` is no time zone{hint}; write one such as Europe/Zurich", begin_of(name)))
     })
 }

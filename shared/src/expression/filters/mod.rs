@@ -6,12 +6,17 @@ mod digest;
 mod lists;
 mod money;
 mod text;
+mod together;
 
 use std::borrow::Cow;
 
-use minijinja::{Environment, Error, ErrorKind, value::Value as EngineValue};
+use minijinja::{
+    Environment, Error, ErrorKind,
+    value::{Value as EngineValue, ValueIter, ValueKind},
+};
 
-use super::absent;
+use super::{MAX_RESULT_BYTES, absent, data};
+use crate::value::Value;
 
 /// Adds the filters to the engine.
 pub(super) fn add_to(engine: &mut Environment<'_>) {
@@ -21,6 +26,7 @@ pub(super) fn add_to(engine: &mut Environment<'_>) {
     money::add_to(engine);
     dates::add_to(engine);
     lists::add_to(engine);
+    together::add_to(engine);
 }
 
 /// A mistake in what a filter was given: one sentence with the mend.
@@ -39,10 +45,50 @@ fn text_of<'v>(value: &'v EngineValue, filter: &str) -> Result<Option<Cow<'v, st
     if let Some(text) = value.as_str() {
         return Ok(Some(Cow::Borrowed(text)));
     }
-    match value.try_iter() {
-        // A list or an object.
-        Ok(_) => Err(wrong(format!("`{filter}` takes a text, and gets {}", value.kind()))),
-        Err(_) => Ok(Some(Cow::Owned(value.to_string()))),
+    match data::from_engine(value, &mut MAX_RESULT_BYTES.clone()) {
+        Ok(Value::Number(number)) => Ok(Some(Cow::Owned(number.to_string()))),
+        Ok(Value::Bool(bool)) => Ok(Some(Cow::Owned(bool.to_string()))),
+        _ => Err(wrong(format!("`{filter}` takes a text, and gets {}", kind_of(value)))),
+    }
+}
+
+/// The items of a list: `None` for a null; an error for what is no list, and for a list that is longer than any row's,
+/// as one that was repeated is.
+fn items_of(value: &EngineValue, filter: &str) -> Result<Option<ValueIter>, Error> {
+    if value.is_undefined() {
+        return Err(Error::from(ErrorKind::UndefinedError));
+    }
+    if absent::is_none(value) {
+        return Ok(None);
+    }
+    if !matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable) {
+        return Err(wrong(format!("`{filter}` takes a list, and gets {}", kind_of(value))));
+    }
+    if value.len().is_none_or(|length| length > MAX_RESULT_BYTES) {
+        return Err(wrong(format!("`{filter}` takes a list of at most {MAX_RESULT_BYTES} items")));
+    }
+    value.try_iter().map(Some)
+}
+
+/// The beginning of a name that nobody knows: it may come from a row, and be long.
+fn begin_of(name: &str) -> String {
+    const SHOWN: usize = 40;
+    let mut begin: String = name.chars().take(SHOWN).collect();
+    if begin.len() < name.len() {
+        begin.push('…');
+    }
+    begin
+}
+
+/// What a value is, in the words of JSON.
+fn kind_of(value: &EngineValue) -> &'static str {
+    match value.kind() {
+        ValueKind::Bool => "true or false",
+        ValueKind::Number => "a number",
+        ValueKind::String => "a text",
+        ValueKind::Seq | ValueKind::Iterable => "a list",
+        ValueKind::Map => "an object",
+        _ => "no data",
     }
 }
 
