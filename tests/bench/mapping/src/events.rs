@@ -13,7 +13,7 @@ pub fn event(number: usize, op: &str, before: Option<Value>, after: Option<Value
     let mut images = String::new();
     for (name, image) in [("before", before), ("after", after)] {
         if let Some(image) = image {
-            images.push_str(&format!(r#""{name}":{image},"#));
+            images = images + r#"""# + name + r#"":"# + &image.to_string() + ",";
         }
     }
     // The order of the fields is that of the wire, which a `json!` would sort.
