@@ -29,6 +29,7 @@ pub mod ports;
 pub mod position;
 pub mod preview;
 pub mod replay;
+pub mod schema;
 pub mod state;
 pub mod tally;
 pub mod telemetry;

@@ -2,7 +2,12 @@
 //!
 //! [`crate::aws`] implements them over the SDK, [`crate::http`] over sockets, [`crate::testing`] in memory.
 
-use std::{collections::HashMap, fmt, future::Future, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    future::Future,
+    time::Duration,
+};
 
 use crate::{
     failure::{Failure, Standing},
@@ -12,6 +17,7 @@ use crate::{
     lookup::RowKey,
     pipeline::state::{PipelineState, Replay},
     replay::Progress,
+    schema::Schema,
     tally::Tally,
     time::Timestamp,
     value::Value,
@@ -231,6 +237,21 @@ pub trait Pipelines: Sync {
         name: &str,
         edit: u64,
         state: &PipelineState,
+    ) -> impl Future<Output = Result<bool, PortError>> + Send;
+}
+
+/// What is known of the rows of sources.
+pub trait Schemas: Sync {
+    /// The schemas by source, each with the revision at which it stands.
+    fn schemas(&self) -> impl Future<Output = Result<BTreeMap<String, (u64, Schema)>, PortError>> + Send;
+
+    /// Writes the schema of a source in the place of the one that was read at this revision; the first one at 0. Whether
+    /// nobody else has meanwhile.
+    fn write(
+        &self,
+        source: &str,
+        revision: u64,
+        schema: &Schema,
     ) -> impl Future<Output = Result<bool, PortError>> + Send;
 }
 

@@ -4,6 +4,7 @@ mod backlog;
 pub mod capture;
 pub mod corpus;
 mod replays;
+mod schemas;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -32,7 +33,7 @@ use crate::{
     value::Value,
 };
 
-pub use self::{backlog::MemoryBacklog, replays::MemoryReplays};
+pub use self::{backlog::MemoryBacklog, replays::MemoryReplays, schemas::MemorySchemas};
 
 /// Locks, also after a panic elsewhere: a test has one thing to tell.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

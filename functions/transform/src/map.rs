@@ -13,15 +13,16 @@ use shared::{
     failure::{Failure, Payload, Stage},
     frame::Item,
     lookup::Rows,
-    pipeline::{Evaluation, Pipeline, timeline::Applies},
+    pipeline::{Evaluation, Expectation, OnDrift, Pipeline, timeline::Applies},
     tally::Tally,
     time::Timestamp,
 };
 
 use crate::{
     config::Config,
+    drift::{self, Drifts, Expectations},
     read::Arrival,
-    running::{Set, Stood},
+    running::Stood,
 };
 
 /// What a batch has come to, before anything is written.
@@ -35,6 +36,8 @@ pub struct Yield {
     pub wait: Duration,
     /// The failures, with the place of the record of each.
     pub failures: Vec<(usize, Failure)>,
+    /// The drift of the source's rows.
+    pub drifts: Drifts,
     /// What was counted.
     pub tally: Tally,
 }
@@ -52,12 +55,14 @@ pub struct Mapper<'a> {
 
 impl Mapper<'_> {
     /// Takes an event through all pipelines of its source, each in the version that applies to its arrival.
-    pub fn map(&self, yielded: &mut Yield, set: &Set, arrival: &Arrival) {
+    pub fn map(&self, yielded: &mut Yield, expectations: &Expectations<'_>, arrival: &Arrival) {
         yielded.tally.add(&arrival.event.source, "events");
         let scope = Scope::of(&arrival.event);
-        for pipeline in &set.pipelines {
-            match pipeline.state.timeline.at(arrival.arrived_at) {
-                Some(Applies::Version(version)) => self.by_version(yielded, pipeline, version, arrival, &scope),
+        for (pipeline, applies, expectation) in expectations.at(arrival.arrived_at) {
+            match applies {
+                Some(Applies::Version(version)) => {
+                    self.by_version(yielded, pipeline, version, expectation, arrival, &scope);
+                }
                 Some(Applies::Paused) if pipeline.concerns(&arrival.event.source) => {
                     yielded.tally.add(&pipeline.name, "paused");
                 }
@@ -66,8 +71,16 @@ impl Mapper<'_> {
         }
     }
 
-    /// Takes an event through one version of a pipeline.
-    pub fn by_version(&self, yielded: &mut Yield, stood: &Stood, version: u64, arrival: &Arrival, scope: &Scope) {
+    /// Takes an event through one version of a pipeline, which expects something of the row, if it runs.
+    pub fn by_version(
+        &self,
+        yielded: &mut Yield,
+        stood: &Stood,
+        version: u64,
+        expectation: Option<&Expectation<'_>>,
+        arrival: &Arrival,
+        scope: &Scope,
+    ) {
         let event = &arrival.event;
         let pipeline = match stood.versions.get(&version) {
             Some(Ok(pipeline)) => pipeline,
@@ -83,7 +96,29 @@ impl Mapper<'_> {
         if pipeline.source != event.source {
             return;
         }
-        match evaluate(pipeline, event, scope, self.rows) {
+        let evaluated = evaluate(pipeline, event, scope, self.rows);
+        if let (Some(row), Some(expectation)) = (&event.after, expectation) {
+            // Of a row that the filter leaves out, or that leaves it, no field is sent.
+            let is_sent = match &evaluated {
+                Ok(Evaluation::Filtered) => false,
+                Ok(Evaluation::Deliver(delivery)) => delivery.step == Step::Apply,
+                Err(_) => true,
+            };
+            let unexpected = expectation.unexpected(row, is_sent);
+            match drift::judge(&mut yielded.drifts, stood, pipeline, arrival, unexpected) {
+                Some((OnDrift::Hold, _)) => return,
+                Some((OnDrift::Fail, reason)) => {
+                    let reason = format!(
+                        "the source has drifted: {reason}; the pipeline fails such events (on_drift = \"fail\") until a \
+                         version is published that reads the row as it is now, or the pipeline is paused and resumed; \
+                         then redrive"
+                    );
+                    return self.fail(yielded, arrival, pipeline, reason);
+                }
+                Some((OnDrift::Warn, _)) | None => {}
+            }
+        }
+        match evaluated {
             Ok(Evaluation::Filtered) => yielded.tally.add(&pipeline.name, "filtered"),
             Ok(Evaluation::Deliver(mut delivery)) => {
                 delivery.arrived_at = arrival.arrived_at;
@@ -92,13 +127,15 @@ impl Mapper<'_> {
                 let wait = stood.waits(arrival.arrived_at, self.now);
                 self.put(yielded, arrival.record, pipeline, &delivery, wait);
             }
-            Err(error) => {
-                yielded.tally.add(&pipeline.name, "failed");
-                let destination = Some(pipeline.destination.as_str());
-                let failure = self.failure(arrival, &pipeline.name, version, destination, error.message);
-                yielded.failures.push((arrival.record, failure));
-            }
+            Err(error) => self.fail(yielded, arrival, pipeline, error.message),
         }
+    }
+
+    fn fail(&self, yielded: &mut Yield, arrival: &Arrival, pipeline: &Pipeline, reason: String) {
+        yielded.tally.add(&pipeline.name, "failed");
+        let destination = Some(pipeline.destination.as_str());
+        let failure = self.failure(arrival, &pipeline.name, pipeline.version, destination, reason);
+        yielded.failures.push((arrival.record, failure));
     }
 
     fn put(&self, yielded: &mut Yield, record: usize, pipeline: &Pipeline, delivery: &Delivery, wait: Duration) {

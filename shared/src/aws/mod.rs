@@ -18,6 +18,7 @@ mod pipelines;
 mod queue;
 mod replays;
 mod rows;
+mod schemas;
 mod secrets;
 mod state;
 mod stream;

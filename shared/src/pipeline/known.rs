@@ -7,6 +7,7 @@ use crate::{
     destination,
     lookup::KeyAttributes,
     nearest::suggestion,
+    schema::{Kind, Schema},
     value::{Object, Value},
 };
 
@@ -122,36 +123,12 @@ impl Outline {
     }
 }
 
-/// The kinds of values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "each is named for what it is in JSON")]
-pub enum Kind {
-    Null,
-    Boolean,
-    Number,
-    Text,
-    List,
-    Object,
-}
-
 impl Kind {
-    /// The kind of a value.
-    pub const fn of(value: &Value) -> Self {
-        match value {
-            Value::Null => Self::Null,
-            Value::Bool(_) => Self::Boolean,
-            Value::Number(_) => Self::Number,
-            Value::String(_) => Self::Text,
-            Value::Array(_) => Self::List,
-            Value::Object(_) => Self::Object,
-        }
-    }
-
-    /// Values of this kind, such that what takes any of its kind takes one of them; none of null, which says nothing of a
+    /// Values of this kind, such that what takes any of its kind takes one of them; none of null and absent, which say nothing of a
     /// field.
     pub(super) fn examples(self) -> Vec<Value> {
         match self {
-            Self::Null => Vec::new(),
+            Self::Null | Self::Absent => Vec::new(),
             Self::Boolean => vec![Value::from(true)],
             Self::Number => vec![Value::from(1)],
             Self::Text => ["text", "1", "true", "2026-01-01T00:00:00Z"].map(Value::from).to_vec(),
@@ -164,6 +141,19 @@ impl Kind {
 /// The fields of a source's rows, by their paths (`email`, `address.city`), and the kinds of value that each has had.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KnownFields(BTreeMap<String, BTreeSet<Kind>>);
+
+/// What was learned of a source. That rows may lack a field says nothing of what it is where it is there.
+impl From<&Schema> for KnownFields {
+    fn from(schema: &Schema) -> Self {
+        let mut known = Self::default();
+        for (path, kinds) in schema.fields() {
+            for kind in kinds.filter(|kind| *kind != Kind::Absent) {
+                known.add(path, kind);
+            }
+        }
+        known
+    }
+}
 
 impl KnownFields {
     /// Adds a field's path and a kind of its values.

@@ -108,6 +108,11 @@ impl Pipeline {
         !self.lookups.is_empty()
     }
 
+    /// What the keys of the rows are made of.
+    pub(super) fn lookup_keys(&self) -> impl Iterator<Item = &Expression> {
+        self.lookups.iter().flat_map(|lookup| lookup.key.iter().map(|(_, expression)| expression))
+    }
+
     /// Whether the filter depends on rows that change without the event's: it uses one, or skips events without one.
     pub(super) fn filters_by_lookup(&self) -> bool {
         self.when_looks_up() || self.lookups.iter().any(|lookup| lookup.on_missing == OnMissing::Skip)

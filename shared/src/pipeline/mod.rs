@@ -6,6 +6,7 @@ pub mod believed;
 pub mod case;
 mod check;
 mod document;
+mod drift;
 mod evaluate;
 mod known;
 mod lookup;
@@ -21,8 +22,9 @@ use indexmap::IndexMap;
 
 use self::{document::Document, lookup::Lookup, problem::Findings};
 pub use self::{
+    drift::Expectation,
     evaluate::Evaluation,
-    known::{Kind, Known, KnownDestination, KnownFields, Outline},
+    known::{Known, KnownDestination, KnownFields, Outline},
     policy::{ManagedBy, OnDelete, OnDrift, OnLeave, OnNull},
     problem::{PipelineError, Problem},
     review::{FieldsFrom, Review, review},

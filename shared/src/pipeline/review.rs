@@ -9,7 +9,7 @@ use super::{
     case::{self, Case},
     check::Compiled,
     document::Document,
-    known::{Kind, Known, KnownFields},
+    known::{Known, KnownFields},
     lookup::{Looked, Missing},
     problem::Findings,
     syntax,
@@ -19,6 +19,7 @@ use crate::{
     event::ChangeEvent,
     expression::{Expression, Scope},
     nearest::did_you_mean,
+    schema::Kind,
     value::Value,
 };
 

@@ -102,13 +102,21 @@ impl PipelineState {
 
     /// Paused from `now` on; from `from` on, where a held event arrived earlier. `None` where it is paused already.
     pub fn paused(&self, now: Timestamp, from: Timestamp, by: &str, reason: Option<&str>) -> Option<Self> {
-        if self.pause.is_some() {
-            return None;
-        }
+        if self.pause.is_some() { None } else { Some(self.held(now, from, by, reason)) }
+    }
+
+    /// Paused from `from` on, at the latest: a pause that there is already begins there.
+    #[must_use]
+    pub fn held(&self, now: Timestamp, from: Timestamp, by: &str, reason: Option<&str>) -> Self {
         // What a replay was sending may be in the queue, where the pause meets it.
-        let replay_from = self.replay.as_ref().map_or(from, |replay| replay.from.min(from));
-        let pause = Pause { since: now, replay_from, reason: reason.map(str::to_owned), by: by.to_owned() };
-        Some(Self { timeline: self.timeline.then(from, Applies::Paused), pause: Some(pause), replay: None })
+        let missed_from = self.lacks_from().map_or(from, |lacking| lacking.min(from));
+        let pause = match &self.pause {
+            Some(pause) => Pause { replay_from: missed_from, ..pause.clone() },
+            None => {
+                Pause { since: now, replay_from: missed_from, reason: reason.map(str::to_owned), by: by.to_owned() }
+            }
+        };
+        Self { timeline: self.timeline.then(from, Applies::Paused), pause: Some(pause), replay: None }
     }
 
     /// Resumed with `version`: the replay is to begin. `None` where it is not paused.

@@ -41,7 +41,12 @@ pub struct Timeline(Vec<Segment>);
 impl Timeline {
     /// What applies to an event that arrived at this time; `None` before the pipeline was there.
     pub fn at(&self, arrived: Timestamp) -> Option<Applies> {
-        self.0.iter().rev().find(|segment| segment.from <= arrived).map(|segment| segment.applies)
+        self.segment_at(arrived).map(|segment| segment.applies)
+    }
+
+    /// The stretch that an event of this arrival is in.
+    pub fn segment_at(&self, arrived: Timestamp) -> Option<Segment> {
+        self.0.iter().rev().find(|segment| segment.from <= arrived).copied()
     }
 
     /// The newest stretch, which may begin later.
