@@ -36,6 +36,13 @@ locals {
       # How far the replay of a resumed pipeline has come, and who is at it.
       condition = { test = "ForAllValues:StringEquals", key = "dynamodb:LeadingKeys", values = ["replay"] }
     }
+    learn_schemas = {
+      sid       = "LearnSchemas"
+      actions   = ["dynamodb:PutItem"]
+      resources = [module.state.tables.pipelines.arn]
+      # Which fields a source's rows have, and of which kinds: no value.
+      condition = { test = "ForAllValues:StringEquals", key = "dynamodb:LeadingKeys", values = ["schema"] }
+    }
     keep_ledger = {
       sid       = "KeepTheLedger"
       actions   = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
@@ -84,7 +91,8 @@ locals {
   capture_may = [local.may.publish, local.may.agree_on_lanes, local.may.keep_failures, local.may.store_failures, local.may.check_in]
 
   transform_may = [
-    local.may.read_pipelines, local.may.agree_on_lanes, local.may.follow_pauses, local.may.keep_replays, local.may.keep_failures,
+    local.may.read_pipelines, local.may.agree_on_lanes, local.may.follow_pauses, local.may.keep_replays, local.may.learn_schemas,
+    local.may.keep_failures,
     local.may.store_failures, local.may.check_in, local.may.redeem, local.may.see_what_is_gone,
     # Not among the above, of which deliver takes too: the queues are made with it.
     {

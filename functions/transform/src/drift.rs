@@ -75,12 +75,12 @@ pub struct First {
 
 /// Notes what an event has unexpectedly, and answers what happens to the event and why. A pipeline that is out of service
 /// cannot hold any more; what it would have held fails.
-pub fn judge(
+pub fn judge<'p>(
     drifts: &mut Drifts,
     stood: &Stood,
     pipeline: &Pipeline,
     arrival: &Arrival,
-    unexpected: impl Iterator<Item = (&'_ str, Kind)>,
+    unexpected: impl Iterator<Item = (&'p str, Kind)>,
 ) -> Option<(OnDrift, String)> {
     let policy = match pipeline.on_drift {
         OnDrift::Hold if stood.state.is_retired() => OnDrift::Fail,
@@ -102,7 +102,8 @@ impl<W: World> Transform<W> {
     /// again, since a pipeline stands otherwise now or more is known.
     pub(crate) async fn heed(&self, yielded: &Yield, told: &mut Tally, now: Timestamp) -> Result<bool, PortError> {
         let drifts = &yielded.drifts;
-        let untold: Vec<_> = drifts.iter().filter(|(drift, first)| !self.learned.is_noted(&first.source, drift)).collect();
+        let untold: Vec<_> =
+            drifts.iter().filter(|(drift, first)| !self.learned.is_noted(&first.source, drift)).collect();
         // What a version accepts may have been learned elsewhere.
         if !untold.is_empty() && self.learned.catch_up(self.world.schemas(), now).await? {
             return Ok(true);
@@ -112,7 +113,7 @@ impl<W: World> Transform<W> {
                 pipeline = drift.pipeline,
                 version,
                 source,
-                on_drift = policy.as_str(),
+                on_drift = ?policy,
                 "the source has drifted: {drift}"
             );
             told.add(&drift.pipeline, "drifted");

@@ -53,12 +53,7 @@ struct Source {
 impl Learned {
     /// Reads what others have learned, where what was read is older than `believed`; whether it was. Where it cannot be
     /// read again, what was known before is believed on.
-    async fn refresh(
-        &self,
-        store: &impl Schemas,
-        now: Timestamp,
-        believed: Duration,
-    ) -> Result<bool, PortError> {
+    async fn refresh(&self, store: &impl Schemas, now: Timestamp, believed: Duration) -> Result<bool, PortError> {
         let read_at = self.kept().read_at;
         if read_at.is_some_and(|read_at| now.since(read_at) < believed) {
             return Ok(false);
@@ -103,7 +98,8 @@ impl Learned {
             for arrival in of_source() {
                 source.each(|schema| schema.count(arrival.arrived_at));
             }
-            let rows: Vec<_> = of_source().filter_map(|arrival| Some((arrival.event.after.as_ref()?, arrival.arrived_at))).collect();
+            let rows: Vec<_> =
+                of_source().filter_map(|arrival| Some((arrival.event.after.as_ref()?, arrival.arrived_at))).collect();
             let step = rows.len().div_ceil(SAMPLE).max(1);
             let is_sample = |place: usize| place.is_multiple_of(step);
             for sampled in [true, false] {
@@ -146,7 +142,8 @@ impl Learned {
     /// Writes news at once, and the rest after a while. What cannot be written is kept for the next time, and keeps no
     /// event waiting.
     pub async fn keep(&self, store: &impl Schemas, now: Timestamp) {
-        let due: Vec<_> = self.kept().sources.iter().filter(|(_, source)| source.is_due(now)).map(|(name, _)| name.clone()).collect();
+        let due: Vec<_> =
+            self.kept().sources.iter().filter(|(_, source)| source.is_due(now)).map(|(name, _)| name.clone()).collect();
         for name in due {
             if let Err(error) = self.write(store, &name, now).await {
                 tracing::warn!(source = name, "what was learned of the source could not be kept yet: {error}");

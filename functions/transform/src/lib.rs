@@ -7,6 +7,8 @@
 
 mod cache;
 pub mod config;
+mod drift;
+mod learned;
 mod lookup;
 mod map;
 mod read;
@@ -23,8 +25,8 @@ use shared::{
     batch::{BatchResponse, StreamBatch},
     frame::{self, Content, Item, Pace},
     lambda::{Handle, HandleError},
-    pipeline::{Known, believed::Believed},
-    ports::{Failures as _, LaneCounts as _, PortError},
+    pipeline::{Known, believed::Believed, state::PipelineState},
+    ports::{Failures as _, LaneCounts as _, Pipelines as _, PortError},
     state::State as _,
     tally::Tally,
     telemetry::Metrics,
@@ -36,13 +38,18 @@ pub use self::world::{Live, World};
 use self::{
     cache::Cache,
     config::Config,
+    drift::Expectations,
+    learned::Learned,
     lookup::LookUp,
     map::{Mapper, Yield},
     read::{Arrival, Reader, Reading},
     record::{KinesisEvent, Record},
-    running::Set,
+    running::{Set, Stood},
     schedule::ScheduledEvent,
 };
+
+/// How often something is tried that others change at the same time.
+const TRIES: usize = 5;
 
 /// The handler.
 #[derive(Debug)]
@@ -53,6 +60,7 @@ pub struct Transform<W> {
     /// environment.
     agreed: OnceCell<()>,
     set: Believed<Set>,
+    learned: Learned,
     cache: Cache,
     world: W,
 }
@@ -65,9 +73,14 @@ impl<W: World> Transform<W> {
             config,
             agreed: OnceCell::new(),
             set: Believed::default(),
+            learned: Learned::default(),
             cache: Cache::default(),
             world,
         }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.world.state().clock().now()
     }
 
     /// Refuses to work with other counts of lanes than backbone and queues were created with.
@@ -93,35 +106,70 @@ impl<W: World> Transform<W> {
         let numbers = event.records.iter().map(|record| record.kinesis.sequence_number);
         let mut batch = StreamBatch::new(numbers).map_err(HandleError::from_error)?;
         self.agreed.get_or_try_init(|| self.agree_on_lanes()).await.map_err(HandleError::from_error)?;
-        let state = self.world.state();
-        let now = state.clock().now();
-        let set = match self.set(now).await {
-            Ok(set) => set,
+        let now = self.now();
+
+        // Read first, then look up, then map, then send.
+        let (reading, unread) = self.read(&event.records, now).await;
+        self.learned.learn(&self.config.sources, &reading.arrivals, now);
+        let (mut yielded, lacking) = match self.map(&reading.arrivals, now).await {
+            Ok(mapped) => mapped,
             Err(error) => {
-                tracing::warn!("the pipelines could not be read: {error}");
+                tracing::warn!("the pipelines could not be read or changed: {error}");
                 batch.fail(0);
                 return Ok(batch.response());
             }
         };
-
-        // Read first, then look up, then map, then send.
-        let (reading, unread) = self.read(&event.records, now).await;
-        let (rows, lacking) = self.look_up(now).rows(&reading.arrivals, |arrival| set.applying(arrival)).await;
         for record in unread.into_iter().chain(lacking) {
             batch.fail(record);
         }
-        let mut yielded = Yield { failures: reading.failures, ..Yield::default() };
-        let mapper = Mapper { config: &self.config, rows: &rows, now };
-        let complete = |arrival: &&Arrival| lacking.is_none_or(|first| arrival.record < first);
-        for arrival in reading.arrivals.iter().take_while(complete) {
-            mapper.map(&mut yielded, &set, arrival);
-        }
+        yielded.failures.extend(reading.failures);
         let tally = std::mem::take(&mut yielded.tally);
         for record in self.send_all(yielded).await {
             batch.fail(record);
         }
         self.report(&tally).await;
+        self.learned.keep(self.world.schemas(), now).await;
         Ok(batch.response())
+    }
+
+    /// Takes events through the pipelines as they stand, up to the first record that lacks a lookup's rows: its place is
+    /// the second answer, and it has to come again. Where drift makes the pipelines stand otherwise, they go through again.
+    async fn map(&self, arrivals: &[Arrival], now: Timestamp) -> Result<(Yield, Option<usize>), PortError> {
+        let mut told = Tally::default();
+        for _ in 0..TRIES {
+            let set = self.set(now).await?;
+            self.learned.follow(self.world.schemas(), now).await?;
+            let (rows, lacking) = self.look_up(now).rows(arrivals, |arrival| set.applying(arrival)).await;
+            let expectations = Expectations::of(&set, &self.learned);
+            let mapper = Mapper { config: &self.config, rows: &rows, now };
+            let complete = |arrival: &&Arrival| lacking.is_none_or(|first| arrival.record < first);
+            let mut yielded = Yield::default();
+            for arrival in arrivals.iter().take_while(complete) {
+                mapper.map(&mut yielded, &expectations, arrival);
+            }
+            if !self.heed(&yielded, &mut told, now).await? {
+                yielded.tally.merge(told);
+                return Ok((yielded, lacking));
+            }
+        }
+        Err(PortError { operation: "map a batch", reason: "the pipelines change all the time".to_owned() })
+    }
+
+    /// Changes how a pipeline stands, whatever else of it others change. Whether there was something to change.
+    async fn amend(
+        &self,
+        change: impl for<'s> Fn(&'s Set) -> Option<(&'s Stood, PipelineState)>,
+    ) -> Result<bool, PortError> {
+        for _ in 0..TRIES {
+            self.set.forget();
+            let set = self.set(self.now()).await?;
+            let Some((stood, state)) = change(&set) else { return Ok(false) };
+            if self.world.pipelines().amend(&stood.name, stood.edit, &state).await? {
+                self.set.forget();
+                return Ok(true);
+            }
+        }
+        Err(PortError { operation: "amend a pipeline", reason: "others change it all the time".to_owned() })
     }
 
     /// Reads records, up to the first that infrastructure or settings keep from being read: its place is the second
@@ -209,6 +257,7 @@ impl<W: World> Transform<W> {
             ("Matched", "matched"),
             ("Filtered", "filtered"),
             ("Failed", "failed"),
+            ("Drifted", "drifted"),
             ("Replayed", "replayed"),
         ] {
             metrics.count(metric, tally.total(counter));

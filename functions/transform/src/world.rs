@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use shared::{
     aws::{Aws, Backbone, FifoQueue, LiveState, LookupTables, PipelinesTable},
     frame::Channel,
-    ports::{Backlog, LaneCounts, Lookups, Pipelines, Replays, Waiting},
+    ports::{Backlog, LaneCounts, Lookups, Pipelines, Replays, Schemas, Waiting},
     state::State,
     telemetry::Emit,
 };
@@ -18,6 +18,7 @@ pub trait World: Send + Sync {
     type State: State;
     type Pipelines: Pipelines;
     type Replays: Replays;
+    type Schemas: Schemas;
     type LaneCounts: LaneCounts;
     type Lookups: Lookups;
     type Backlog: Backlog;
@@ -26,6 +27,7 @@ pub trait World: Send + Sync {
     fn state(&self) -> &Self::State;
     fn pipelines(&self) -> &Self::Pipelines;
     fn replays(&self) -> &Self::Replays;
+    fn schemas(&self) -> &Self::Schemas;
     fn lane_counts(&self) -> &Self::LaneCounts;
     fn lookups(&self) -> &Self::Lookups;
 
@@ -64,6 +66,7 @@ impl World for Live {
     type State = LiveState;
     type Pipelines = PipelinesTable;
     type Replays = PipelinesTable;
+    type Schemas = PipelinesTable;
     type LaneCounts = PipelinesTable;
     type Lookups = LookupTables;
     type Backlog = Backbone;
@@ -76,6 +79,9 @@ impl World for Live {
         &self.pipelines
     }
     fn replays(&self) -> &PipelinesTable {
+        &self.pipelines
+    }
+    fn schemas(&self) -> &PipelinesTable {
         &self.pipelines
     }
     fn lane_counts(&self) -> &PipelinesTable {

@@ -9,7 +9,7 @@ use shared::{
     ports::{PortError, Replays as _},
     state::State as _,
     telemetry::Metrics,
-    time::{Clock as _, Timestamp},
+    time::Timestamp,
 };
 
 use self::run::{Ended, Run};
@@ -68,10 +68,6 @@ impl<W: World> Transform<W> {
                 Err(error)
             }
         }
-    }
-
-    fn now(&self) -> Timestamp {
-        self.world.state().clock().now()
     }
 }
 

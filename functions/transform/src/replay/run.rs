@@ -9,12 +9,13 @@ use futures_util::future::join_all;
 use shared::{
     expression::Scope,
     frame::Item,
+    lookup::Rows,
     pipeline::{
         Pipeline,
         state::{PipelineState, Replay},
         timeline::NOTICE,
     },
-    ports::{Backlog as _, BacklogPage, Failures as _, Pipelines as _, PortError, Replays as _, Shard, Waiting as _},
+    ports::{Backlog as _, BacklogPage, Failures as _, PortError, Replays as _, Shard, Waiting as _},
     replay::{Progress, SKEW},
     state::State as _,
     tally::Tally,
@@ -23,9 +24,9 @@ use shared::{
 
 use super::hole;
 use crate::{
-    Transform, World,
+    TRIES, Transform, World, drift,
     map::{Mapper, Yield},
-    read::{Reader, Reading},
+    read::{Arrival, Reader, Reading},
     running::{Set, Stood},
 };
 
@@ -51,9 +52,6 @@ pub const MARGIN: Duration = Duration::from_secs(8);
 
 /// How long the write may take that sets it: a function believes what it has read for two seconds more.
 const WITHIN: Duration = Duration::from_secs(5);
-
-/// How often a pipeline that others change, too, is read again.
-const TRIES: usize = 5;
 
 /// From this share of the backbone's retention on, a replay no longer waits for a queue that is full.
 const URGENT: f64 = 0.75;
@@ -273,12 +271,8 @@ impl<'a, W: World> Run<'a, W> {
         if lacking.is_some() {
             return Err(PortError { operation: "replay", reason: "not all lookups could be read".to_owned() });
         }
-        let mut yielded = Yield { failures: reading.failures, ..Yield::default() };
-        let mapper = Mapper { config, rows: &rows, now };
-        for arrival in &reading.arrivals {
-            yielded.tally.add(&self.stood.name, "replayed");
-            mapper.by_version(&mut yielded, self.stood, self.replay.version, arrival, &Scope::of(&arrival.event));
-        }
+        let Some(mut yielded) = self.map(&reading.arrivals, &rows, now).await? else { return Ok(()) };
+        yielded.failures.extend(reading.failures);
         // Within five minutes SQS drops what it has had, and what it has had may have been discarded in the pause.
         let again = |item: &mut Item| item.id = format!("{}#replay-{}", item.id, self.replay.begins_at.millis());
         yielded.items.values_mut().flatten().for_each(again);
@@ -288,6 +282,31 @@ impl<'a, W: World> Run<'a, W> {
         } else {
             Err(PortError { operation: "replay", reason: "not all that was read could be sent".to_owned() })
         }
+    }
+
+    /// Takes events through the pipeline; `None` where they have drifted, so that it is paused again and this replay is
+    /// not wanted any more. Who has resumed it accepts what was known by then.
+    async fn map(&mut self, arrivals: &[Arrival], rows: &Rows, now: Timestamp) -> Result<Option<Yield>, PortError> {
+        let mapper = Mapper { config: &self.transform.config, rows, now };
+        let mut told = Tally::default();
+        for _ in 0..TRIES {
+            let expectation = drift::expectation(self.pipeline, &self.transform.learned, self.replay.begins_at);
+            let mut yielded = Yield::default();
+            for arrival in arrivals {
+                yielded.tally.add(&self.stood.name, "replayed");
+                let scope = Scope::of(&arrival.event);
+                mapper.by_version(&mut yielded, self.stood, self.replay.version, Some(&expectation), arrival, &scope);
+            }
+            if !self.transform.heed(&yielded, &mut told, now).await? {
+                yielded.tally.merge(told);
+                return Ok(Some(yielded));
+            }
+            if !self.is_wanted(now).await? {
+                self.tally.merge(told);
+                return Ok(None);
+            }
+        }
+        Err(PortError { operation: "replay", reason: "the pipelines change all the time".to_owned() })
     }
 
     /// Keeps the progress. Whether the replay is still held.
@@ -313,18 +332,11 @@ impl<'a, W: World> Run<'a, W> {
 
     /// Changes how the pipeline stands, whatever else of it others change. Whether the replay is still wanted.
     async fn amend(&self, change: impl Fn(&Stood) -> Option<PipelineState>) -> Result<bool, PortError> {
-        let Transform { set: believed, world, .. } = self.transform;
-        for _ in 0..TRIES {
-            believed.forget();
-            let set = self.transform.set(self.transform.now()).await?;
-            let Some((stood, state)) = self.find(&set).and_then(|stood| Some((stood, change(stood)?))) else {
-                return Ok(false);
-            };
-            if world.pipelines().amend(&stood.name, stood.edit, &state).await? {
-                believed.forget();
-                return Ok(true);
-            }
-        }
-        Err(PortError { operation: "amend a pipeline", reason: "others change it all the time".to_owned() })
+        self.transform
+            .amend(|set| {
+                let stood = self.find(set)?;
+                Some((stood, change(stood)?))
+            })
+            .await
     }
 }

@@ -10,7 +10,8 @@ use shared::{
     lane::Lanes,
     position::Position,
     testing::{
-        MemoryBacklog, MemoryChannel, MemoryLaneCounts, MemoryLookups, MemoryPipelines, MemoryReplays, MemoryState,
+        MemoryBacklog, MemoryChannel, MemoryLaneCounts, MemoryLookups, MemoryPipelines, MemoryReplays, MemorySchemas,
+        MemoryState,
     },
     time::Timestamp,
     value::Value,
@@ -22,6 +23,7 @@ pub struct Memory {
     pub state: MemoryState,
     pub pipelines: MemoryPipelines,
     pub replays: MemoryReplays,
+    pub schemas: MemorySchemas,
     pub lane_counts: MemoryLaneCounts,
     pub backlog: MemoryBacklog,
     pub lookups: MemoryLookups,
@@ -32,6 +34,7 @@ impl World for &Memory {
     type State = MemoryState;
     type Pipelines = MemoryPipelines;
     type Replays = MemoryReplays;
+    type Schemas = MemorySchemas;
     type LaneCounts = MemoryLaneCounts;
     type Backlog = MemoryBacklog;
     type Lookups = MemoryLookups;
@@ -45,6 +48,9 @@ impl World for &Memory {
     }
     fn replays(&self) -> &MemoryReplays {
         &self.replays
+    }
+    fn schemas(&self) -> &MemorySchemas {
+        &self.schemas
     }
     fn backlog(&self) -> &MemoryBacklog {
         &self.backlog
