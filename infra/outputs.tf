@@ -92,7 +92,7 @@ output "alarms" {
     flatten([for function in local.functions : function.alarms]),
     flatten([for destination in module.destination : destination.alarms]),
     module.uncollected_alarms.names,
-    module.pause_alarms.names,
+    module.pipeline_alarms.names,
   ))
 }
 

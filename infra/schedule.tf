@@ -34,7 +34,7 @@ resource "aws_lambda_permission" "every_minute" {
   source_account = data.aws_caller_identity.current.account_id
 }
 
-module "pause_alarms" {
+module "pipeline_alarms" {
   source = "./modules/alarms"
 
   prefix    = local.prefix
@@ -49,6 +49,16 @@ module "pause_alarms" {
       dimensions         = { function = module.transform.name }
       statistic          = "Maximum"
       threshold          = 75
+      period             = 300
+      evaluation_periods = 1
+    }
+    drift = {
+      description        = "The rows of a source are no longer as a pipeline knew them: a field that it reads has vanished, or is of another kind. What happens to such events is the pipeline's on_drift: they go on, the pipeline is paused, or they fail. `freshet sources <source>` says which field, since when, and which pipelines read it."
+      namespace          = "Freshet"
+      metric             = "Drifted"
+      dimensions         = { function = module.transform.name }
+      statistic          = "Sum"
+      threshold          = 0
       period             = 300
       evaluation_periods = 1
     }

@@ -338,7 +338,7 @@ run "told" {
       flatten([for function in output.functions : [for alarm in ["errors", "throttles", "failures"] : "${function.name}-${alarm}"]]),
       [for function in ["capture-dynamodb", "capture-kinesis", "transform"] : "store-freshet-${function}-iterator-age"],
       flatten([for destination in ["crm", "hook"] : [for alarm in ["waiting", "expiring", "dead-letters", "unauthorised"] : "store-freshet-${destination}-${alarm}"]]),
-      ["store-freshet-uncollected", "store-freshet-pause-ends"],
+      ["store-freshet-uncollected", "store-freshet-pause-ends", "store-freshet-drift"],
     ))
     error_message = "Every function, every stream and every destination has its alarms."
   }

@@ -132,8 +132,12 @@ impl Learned {
         let mut kept = self.kept();
         let source = kept.source(source, now);
         let Notice { drift, at, .. } = notice;
+        // The row may not have been among those that were learned from.
+        let is_known = source.whole.fields.get(&drift.path).is_some_and(|field| field.kinds.contains_key(&drift.kind));
         source.each(|schema| {
-            schema.sight(&drift.path, drift.kind, *at);
+            if !is_known {
+                schema.sight(&drift.path, drift.kind, *at);
+            }
             schema.note(notice.clone());
         });
         source.has_news = true;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use freshet::commands::{
-    self, demo, destinations, expressions, failures, invoke, lint, pipelines, plan, preview, status, test,
+    self, demo, destinations, expressions, failures, invoke, lint, pipelines, plan, preview, sources, status, test,
 };
 use shared::config::ProcessEnvironment;
 
@@ -36,6 +36,8 @@ enum Command {
     Preview(preview::Arguments),
     /// Tell what switching a pipeline on would mean: deliveries, requests, quota, backfill, dollars
     Plan(plan::Arguments),
+    /// List the sources of a deployed stack, and what is known of their fields
+    Sources(sources::Arguments),
     /// Show how fresh the data of a deployed stack is, what waits and what failed
     Status(status::Arguments),
     /// List, show, redrive and discard the failures of a deployed stack
@@ -58,11 +60,12 @@ fn main() -> ExitCode {
             Command::Invoke(arguments) => invoke::command(arguments).await,
             Command::Destinations(arguments) => destinations::command(&arguments, &ProcessEnvironment).await,
             Command::Expressions(arguments) => expressions::command(&arguments),
-            Command::Lint(arguments) => lint::command(&arguments, &ProcessEnvironment),
+            Command::Lint(arguments) => lint::command(&arguments, &ProcessEnvironment).await,
             Command::Test(arguments) => test::command(&arguments, &ProcessEnvironment),
             Command::Pipelines(arguments) => pipelines::command(arguments, &ProcessEnvironment).await,
             Command::Preview(arguments) => preview::command(arguments, &ProcessEnvironment).await,
             Command::Plan(arguments) => plan::command(arguments, &ProcessEnvironment).await,
+            Command::Sources(arguments) => sources::command(arguments, &ProcessEnvironment).await,
             Command::Status(arguments) => Box::pin(status::command(arguments, &ProcessEnvironment)).await,
             Command::Failures(arguments) => failures::command(arguments, &ProcessEnvironment).await,
         }

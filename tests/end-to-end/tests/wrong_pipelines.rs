@@ -24,18 +24,18 @@ fn corpus(folder: &str) -> Vec<PathBuf> {
 }
 
 /// What the command says of a file, with its name alone.
-fn said(file: &Path) -> String {
-    let report = lint(&[file.to_owned()], &Choice::default(), &|_: &str| None).unwrap();
+async fn said(file: &Path) -> String {
+    let report = lint(&[file.to_owned()], &Choice::default(), &|_: &str| None).await.unwrap();
     let folder = format!("{}/", file.parent().unwrap().display());
     report.findings().to_string().replace(&folder, "")
 }
 
-#[test]
-fn each_gets_the_words_beside_it() {
+#[tokio::test]
+async fn each_gets_the_words_beside_it() {
     let mut wrong = Vec::new();
     let files = [corpus("wrong"), corpus("alone")].concat();
     for file in &files {
-        let said = said(file);
+        let said = said(file).await;
         let golden = fs::read_to_string(file.with_extension("txt")).unwrap_or_default();
         assert!(said.lines().all(|line| line.starts_with(&*file.file_name().unwrap().to_string_lossy())), "{said}");
         if golden.is_empty() || said != golden {

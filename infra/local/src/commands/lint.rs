@@ -10,7 +10,7 @@ use std::{
 use clap::Args;
 use shared::{
     config::Environment,
-    pipeline::{FieldsFrom, Known, Problem},
+    pipeline::{FieldsFrom, Known, KnownFields, Problem},
 };
 
 use super::against::{Against, Choice, Stacks};
@@ -27,8 +27,8 @@ pub struct Arguments {
 }
 
 /// Prints what is wrong; exits with 1 where anything is. Warnings do not count.
-pub fn command(arguments: &Arguments, environment: &dyn Environment) -> anyhow::Result<ExitCode> {
-    let report = lint(&arguments.paths, &arguments.choice, environment)?;
+pub async fn command(arguments: &Arguments, environment: &dyn Environment) -> anyhow::Result<ExitCode> {
+    let report = lint(&arguments.paths, &arguments.choice, environment).await?;
     print!("{report}");
     Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -51,12 +51,16 @@ struct File {
 }
 
 /// Checks files and folders of pipelines.
-pub fn lint(paths: &[PathBuf], choice: &Choice, environment: &dyn Environment) -> anyhow::Result<Report> {
+pub async fn lint(paths: &[PathBuf], choice: &Choice, environment: &dyn Environment) -> anyhow::Result<Report> {
     let mut stacks = Stacks::new(choice, environment);
+    let learned = learned(choice, environment).await;
     let mut files = Vec::new();
     let mut names: BTreeMap<(Against, String), String> = BTreeMap::new();
     for (file, text) in pipelines::all(paths)? {
-        let (against, known) = stacks.of(&file, &text)?;
+        let (against, mut known) = stacks.of(&file, &text)?;
+        if matches!(against, Against::Outputs(_)) {
+            known.fields.clone_from(&learned);
+        }
         let mut review = pipelines::reviewed(&file, &text, &known);
         let path = file.display().to_string();
         if let Some(pipeline) = &review.pipeline {
@@ -77,6 +81,21 @@ pub fn lint(paths: &[PathBuf], choice: &Choice, environment: &dyn Environment) -
         });
     }
     Ok(Report { files })
+}
+
+/// What fields the sources of the stack that is named have had. Without its credentials all else can be checked.
+async fn learned(choice: &Choice, environment: &dyn Environment) -> BTreeMap<String, KnownFields> {
+    if choice.stack.is_some() || !choice.deployed.is_named(environment) {
+        return BTreeMap::new();
+    }
+    let known = async { anyhow::Ok(choice.deployed.connect(environment)?.known().await?) };
+    known.await.map_or_else(
+        |error| {
+            eprintln!("freshet: what fields the sources have had cannot be read, so only tests tell them: {error:#}");
+            BTreeMap::new()
+        },
+        |known| known.fields,
+    )
 }
 
 fn taken(known: Known) -> Option<(String, String)> {

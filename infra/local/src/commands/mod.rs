@@ -12,6 +12,7 @@ pub mod pipelines;
 pub mod plan;
 mod pretty;
 pub mod preview;
+pub mod sources;
 pub mod status;
 mod subject;
 mod table;

@@ -210,7 +210,7 @@ pub async fn push(
     edition: &Edition,
 ) -> anyhow::Result<String> {
     let files =
-        pipelines::read(folder, &stack.deployed.known()).map_err(|error| anyhow!("nothing was pushed:\n{error:#}"))?;
+        pipelines::read(folder, &stack.known().await?).map_err(|error| anyhow!("nothing was pushed:\n{error:#}"))?;
     let documents: Vec<_> = files.iter().map(|file| (&*file.pipeline.name, &*file.document)).collect();
     let mut seen = Seen::read(folder, &stack.deployed)?;
     let over = seen.versions().filter(|_| !force);

@@ -2,15 +2,17 @@
 
 use std::{fmt::Write as _, path::PathBuf, process::ExitCode};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
 use shared::{
     config::Environment,
     delivery::Delivery,
     event::ChangeEvent,
     lane::Lanes,
+    ports::Schemas as _,
     preview::{Change, Fate, Preview, Skip},
     time::{Clock as _, SystemClock},
+    value::Value,
 };
 
 use super::{
@@ -74,13 +76,21 @@ impl Events {
         let count = self.last.unwrap_or(last);
         let (backbone, objects) = (stack.backbone(), stack.objects());
         let events = latest(&backbone, &objects, lanes, source, count, SystemClock.now()).await?;
-        if events.is_empty() {
+        if !events.is_empty() {
+            return Ok((events, "out of the backbone".to_owned()));
+        }
+        let (_, schema) = stack.pipelines().schemas().await?.remove(source).unwrap_or_default();
+        let sample = schema.sample();
+        if sample.is_empty() {
             bail!(
-                "the backbone holds no event of {source}; wait for a change, or write events into a file and name it with \
-                 --events"
+                "the backbone holds no event of {source}, and none has passed yet; wait for a change, or write events into \
+                 a file and name it with --events"
             );
         }
-        Ok((events, "out of the backbone".to_owned()))
+        let sample = format!(r#"{{"after":{}}}"#, Value::Object(sample).to_json());
+        let events =
+            ChangeEvent::read_written(source, &sample).map_err(|why| anyhow!("a sample of {source}: {why}"))?;
+        Ok((events, "made up by the kinds of its fields, since the backbone holds none of its events".to_owned()))
     }
 }
 

@@ -58,7 +58,7 @@ impl Asked {
             let stack = self.deployed.connect(environment)?;
             let (place, document) =
                 if is_file { (self.pipeline.clone(), read(file)?) } else { live(&stack, &self.pipeline).await? };
-            let (pipeline, destination) = parse(&place, &document, &stack.deployed.known())?;
+            let (pipeline, destination) = parse(&place, &document, &stack.known().await?)?;
             return Ok(Subject { pipeline, destination, stack: Some(stack) });
         }
         if !is_file {

@@ -7,7 +7,9 @@ use shared::{
         SecretStore, row_count,
     },
     config::Environment,
-    ports::PortError,
+    pipeline::{Known, KnownFields},
+    ports::{PortError, Schemas as _},
+    schema::EARLY,
 };
 
 use super::{Deployed, DeployedDestination, DeployedEnvironment};
@@ -43,6 +45,17 @@ impl<'a> Connection<'a> {
     /// The table of pipelines.
     pub fn pipelines(&self) -> PipelinesTable {
         PipelinesTable::new(self.aws.dynamodb(), &self.deployed.pipelines_table)
+    }
+
+    /// What pipelines can name, and the fields of the sources of which enough rows have passed to tell.
+    pub async fn known(&self) -> Result<Known, PortError> {
+        let mut known = self.deployed.known();
+        for (source, (_, schema)) in self.pipelines().schemas().await? {
+            if schema.rows.is_some_and(|rows| rows.count >= EARLY) {
+                known.fields.insert(source, KnownFields::from(&schema));
+            }
+        }
+        Ok(known)
     }
 
     /// The ledger.
