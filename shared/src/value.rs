@@ -3,19 +3,21 @@
 //! DynamoDB numbers have 38 digits; an `f64` has 17. A [`Number`] is therefore its own decimal text, and parsing goes
 //! through a pull parser that yields it.
 
+mod object;
+
 use std::fmt;
 
-use indexmap::IndexMap;
+use indexmap::map::Entry;
 use jiter::{Jiter, JiterError, JiterErrorType, JsonErrorType, Peek};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::Error as _};
 use serde_json::value::RawValue;
 
+pub use self::object::Object;
+use self::object::Fields;
+
 /// How deep arrays and objects may nest. DynamoDB allows 32 levels ("Quotas and limits", nested attribute depth);
 /// the rest is room for an envelope.
 pub const MAX_DEPTH: usize = 40;
-
-/// An object's fields, in the order in which they came.
-pub type Object = IndexMap<String, Value>;
 
 /// A JSON value without loss.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -215,18 +217,21 @@ fn parse(parser: &mut Jiter<'_>, peek: Peek, depth: usize) -> Result<Value, Valu
             Ok(Value::Array(items))
         }
         Peek::Object => {
-            let mut fields = Object::new();
+            let mut fields = Fields::default();
             let mut next = parser.known_object().map_err(json_error)?.map(str::to_owned);
             while let Some(name) = next {
-                if fields.contains_key(&name) {
-                    return Err(ValueError::DuplicateName { name, at: parser.current_index() });
-                }
+                let field = match fields.entry(name) {
+                    Entry::Vacant(field) => field,
+                    Entry::Occupied(field) => {
+                        let (name, at) = (field.key().clone(), parser.current_index());
+                        return Err(ValueError::DuplicateName { name, at });
+                    }
+                };
                 let peek = parser.peek().map_err(json_error)?;
-                let value = parse(parser, peek, depth + 1)?;
-                fields.insert(name, value);
+                field.insert(parse(parser, peek, depth + 1)?);
                 next = parser.next_key().map_err(json_error)?.map(str::to_owned);
             }
-            Ok(Value::Object(fields))
+            Ok(Value::Object(fields.into()))
         }
         // What is left is a number, or nothing that JSON knows; the grammar decides.
         _ => {

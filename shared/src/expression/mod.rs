@@ -11,14 +11,15 @@ mod filters;
 mod names;
 mod rewritten;
 mod scope;
+mod together;
 mod tokens;
 
 use std::sync::LazyLock;
 
 use minijinja::{Environment, ErrorKind, value::Value as EngineValue};
 
-pub use self::scope::Scope;
 use self::{catalogue::Kind, engine::CHANGED, names::Names, tokens::Token};
+pub use self::{scope::Scope, together::Together};
 use crate::{nearest::did_you_mean, value::Value};
 
 /// How many steps of the engine an expression may take. A mapping takes tens; a loop that would not end is stopped

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     delivery::Removes,
     destination::{self, Action, Cause, Connector, Mode},
-    expression::Expression,
+    expression::{Expression, Together},
     nearest::did_you_mean,
 };
 
@@ -112,6 +112,7 @@ impl Document {
             on_expire: value(&self.on_expire).unwrap_or(on_delete),
             removes: self.removes(),
             lookups: compiled.lookups,
+            together: Together::of(compiled.fields.values().map(|field| &field.expression)),
             fields: compiled.fields,
         })
     }

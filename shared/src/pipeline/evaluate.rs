@@ -188,12 +188,16 @@ impl Pipeline {
 
     /// The fields; `nulls` tells by a field's policy whether it stands there with null.
     fn map(&self, scope: &Scope, nulls: impl Fn(OnNull) -> bool) -> Result<Object, ExpressionError> {
-        let mut fields = Object::new();
+        let mut values = self.together.evaluate(scope).map(Vec::into_iter);
+        let mut fields = Object::with_capacity(self.fields.len());
         for (name, field) in &self.fields {
-            let value = field
-                .expression
-                .evaluate(scope)
-                .map_err(|error| ExpressionError { message: format!("the field `{name}`: {error}") })?;
+            let value = match values.as_mut().and_then(Iterator::next) {
+                Some(value) => value,
+                None => field
+                    .expression
+                    .evaluate(scope)
+                    .map_err(|error| ExpressionError { message: format!("the field `{name}`: {error}") })?,
+            };
             if value != Value::Null || nulls(field.on_null) {
                 fields.insert(name.clone(), value);
             }

@@ -29,7 +29,11 @@ pub use self::{
     problem::{PipelineError, Problem},
     review::{FieldsFrom, Review, review},
 };
-use crate::{delivery::Removes, destination::Mode, expression::Expression};
+use crate::{
+    delivery::Removes,
+    destination::Mode,
+    expression::{Expression, Together},
+};
 
 /// A pipeline that has been checked against its destination, ready to run.
 #[derive(Debug)]
@@ -59,6 +63,7 @@ pub struct Pipeline {
     removes: Removes,
     lookups: Vec<Lookup>,
     fields: IndexMap<String, Field>,
+    together: Together,
 }
 
 /// A field of the destination, and what it is made of.
