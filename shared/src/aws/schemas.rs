@@ -58,8 +58,15 @@ impl Schemas for PipelinesTable {
     }
 }
 
+/// One that this version cannot read, since a newer one wrote it, is learned anew: what is known of a source must not
+/// keep its events waiting.
 fn of_item(item: &HashMap<String, AttributeValue>) -> Option<(String, (u64, Schema))> {
     let text = |name: &str| item.get(name)?.as_s().ok();
+    let source = text("name")?;
     let revision = item.get("revision")?.as_n().ok()?.parse().ok()?;
-    Some((text("name")?.clone(), (revision, serde_json::from_str(text("schema")?).ok()?)))
+    let schema = serde_json::from_str(text("schema")?).unwrap_or_else(|error| {
+        tracing::warn!(source, "the schema of the source cannot be read, and is learned anew: {error}");
+        Schema::default()
+    });
+    Some((source.clone(), (revision, schema)))
 }
