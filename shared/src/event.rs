@@ -6,7 +6,12 @@ pub use self::written::WrittenProblem;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{key::Key, position::Position, time::Timestamp, value::Value};
+use crate::{
+    key::Key,
+    position::Position,
+    time::Timestamp,
+    value::{self, Value},
+};
 
 /// What happened to a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -57,10 +62,10 @@ pub struct ChangeEvent {
     /// Which row.
     pub key: Key,
     /// The row before, where the source tells.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "value::row")]
     pub before: Option<Value>,
     /// The row after; none for a delete.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "value::row")]
     pub after: Option<Value>,
     /// When it happened, by the source's clock; milliseconds since 1970.
     pub occurred_at: Timestamp,

@@ -4,6 +4,7 @@
 //! through a pull parser that yields it.
 
 mod object;
+mod raw;
 
 use std::fmt;
 
@@ -12,8 +13,8 @@ use jiter::{Jiter, JiterError, JiterErrorType, JsonErrorType, Peek};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::Error as _};
 use serde_json::value::RawValue;
 
-pub use self::object::Object;
-use self::object::Fields;
+pub use self::object::{Object, Part};
+use self::{object::Fields, raw::Raw};
 
 /// How deep arrays and objects may nest. DynamoDB allows 32 levels ("Quotas and limits", nested attribute depth);
 /// the rest is room for an envelope.
@@ -83,6 +84,10 @@ impl Number {
         } else {
             Err(ValueError::Number { text: text.chars().take(50).collect() })
         }
+    }
+
+    fn is_one(text: &[u8]) -> bool {
+        is_json_number(text)
     }
 
     /// The decimal text.
@@ -284,6 +289,20 @@ impl<'de> Deserialize<'de> for Value {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
         Self::from_json(raw.get().as_bytes()).map_err(D::Error::custom)
     }
+}
+
+/// Deserialises a row of which only some fields may be asked for: see [`Object`].
+pub fn row<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    let Some(raw) = Option::<Box<RawValue>>::deserialize(deserializer)? else { return Ok(None) };
+    let json = Box::<str>::from(raw);
+    if !json.starts_with('{') {
+        return Value::from_json(json.as_bytes()).map(Some).map_err(D::Error::custom);
+    }
+    let row = match Raw::read(json).map_err(D::Error::custom)? {
+        Ok(raw) => Value::Object(Object::raw(raw)),
+        Err(json) => Value::from_json(json.as_bytes()).map_err(D::Error::custom)?,
+    };
+    Ok(Some(row))
 }
 
 impl From<&str> for Value {

@@ -2,10 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
-use minijinja::value::{Object as EngineObject, ObjectRepr, Value as EngineValue, ValueKind};
+use minijinja::value::{Enumerator, Object as EngineObject, ObjectRepr, Value as EngineValue, ValueKind};
 
 use super::absent;
-use crate::value::{Number, Object, Value};
+use crate::value::{Number, Object, Part, Value};
 
 /// A number that neither an `i128` nor an `f64` holds exactly. It can be passed on and compared with its like, but not
 /// calculated with: the engine refuses that, rather than losing digits.
@@ -27,6 +27,44 @@ impl EngineObject for Exact {
     }
 }
 
+/// An object of an event, of which a field becomes the engine's when an expression asks for it. Most are never asked for.
+#[derive(Debug)]
+struct Row(Object);
+
+impl EngineObject for Row {
+    fn get_value(self: &Arc<Self>, name: &EngineValue) -> Option<EngineValue> {
+        self.get_value_by_str(name.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, name: &str) -> Option<EngineValue> {
+        Some(match self.0.part(name)? {
+            Part::Value(value) => to_engine(value),
+            Part::Json(json) => json_to_engine(json),
+        })
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.0.keys().map(|name| EngineValue::from(name.as_str())).collect())
+    }
+
+    fn enumerator_len(self: &Arc<Self>) -> Option<usize> {
+        Some(self.0.len())
+    }
+}
+
+/// The value of a text that was checked to be JSON. The usual texts and numbers need not be taken apart for it.
+fn json_to_engine(json: &str) -> EngineValue {
+    if let Some(text) = json.strip_prefix('"').and_then(|json| json.strip_suffix('"'))
+        && !text.contains('\\')
+    {
+        return EngineValue::from(text);
+    }
+    if let Ok(integer) = json.parse::<i64>() {
+        return EngineValue::from(integer);
+    }
+    Value::from_json(json.as_bytes()).as_ref().map_or(EngineValue::UNDEFINED, to_engine)
+}
+
 /// Decimal digits that an `f64` always keeps (C's `DBL_DIG`).
 const F64_DIGITS: usize = 15;
 
@@ -44,7 +82,7 @@ pub(super) fn to_engine(value: &Value) -> EngineValue {
 
 /// An object for the engine, its fields in their order.
 pub(super) fn object_to_engine(fields: &Object) -> EngineValue {
-    EngineValue::from_pairs(fields.iter().map(|(name, value)| (name.as_str(), to_engine(value))))
+    EngineValue::from_object(Row(fields.clone()))
 }
 
 pub(super) fn number_to_engine(number: &Number) -> EngineValue {

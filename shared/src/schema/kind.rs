@@ -36,6 +36,18 @@ impl Kind {
         }
     }
 
+    /// The kind of a value by its JSON, which was checked to be some: the first byte tells.
+    pub(crate) fn of_json(json: &str) -> Self {
+        match json.bytes().next() {
+            Some(b'n') => Self::Null,
+            Some(b't' | b'f') => Self::Boolean,
+            Some(b'"') => Self::Text,
+            Some(b'[') => Self::List,
+            Some(b'{') => Self::Object,
+            _ => Self::Number,
+        }
+    }
+
     /// The word for it.
     pub const fn as_str(self) -> &'static str {
         match self {

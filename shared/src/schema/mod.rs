@@ -15,7 +15,10 @@ pub use self::{
     drift::{Drift, Notice},
     kind::{Kind, Kinds},
 };
-use crate::{time::Timestamp, value::Value};
+use crate::{
+    time::Timestamp,
+    value::{Part, Value},
+};
 
 /// How deep fields are known: `address.geo.lat` is the deepest.
 pub const MAX_DEPTH: usize = 3;
@@ -140,15 +143,15 @@ fn depth(path: &str) -> usize {
 
 /// What a row has at a path. `None` where something above it is null, which says nothing of the field.
 pub(crate) fn kind_at(row: &Value, path: &str) -> Option<Kind> {
-    let mut value = row;
-    for name in path.split('.') {
-        match value.get(name) {
-            Some(next) => value = next,
-            None if *value == Value::Null => return None,
-            None => return Some(Kind::Absent),
-        }
+    let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
+    match row.as_object().and_then(|fields| fields.part(first)) {
+        None if *row == Value::Null => None,
+        None => Some(Kind::Absent),
+        Some(Part::Json(json)) if rest.is_none() => Some(Kind::of_json(json)),
+        // It was checked when the row was read.
+        Some(Part::Json(json)) => kind_at(&Value::from_json(json.as_bytes()).unwrap_or_default(), rest?),
+        Some(Part::Value(value)) => rest.map_or_else(|| Some(Kind::of(value)), |rest| kind_at(value, rest)),
     }
-    Some(Kind::of(value))
 }
 
 #[cfg(test)]

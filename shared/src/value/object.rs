@@ -2,22 +2,40 @@
 
 use std::{
     ops::{Deref, DerefMut},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use super::Value;
+use super::{Value, raw::Raw};
 
 pub(super) type Fields = IndexMap<String, Value, RandomState>;
 
 /// An object's fields, in the order in which they came.
 ///
-/// A clone shares them until one of the two is changed: whoever looks at an event's row need not copy it.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Object(Arc<Fields>);
+/// A clone shares them until one of the two is changed. One that was read with [`Object::raw`] is its own JSON until all of
+/// its fields are asked for: of most rows few are.
+#[derive(Clone, Default)]
+pub struct Object(Arc<Held>);
+
+#[derive(Clone, Default)]
+struct Held {
+    /// Where the object is its own JSON: that, and the fields once all were asked for.
+    json: Option<(Raw, OnceLock<Fields>)>,
+    /// Where it is not.
+    fields: Fields,
+}
+
+/// A field as it is held.
+#[derive(Clone, Copy, Debug)]
+pub enum Part<'o> {
+    /// A value.
+    Value(&'o Value),
+    /// Its JSON.
+    Json(&'o str),
+}
 
 impl Object {
     /// Without fields.
@@ -27,7 +45,24 @@ impl Object {
 
     /// Without fields, and with room for so many.
     pub fn with_capacity(count: usize) -> Self {
-        Self(Arc::new(Fields::with_capacity_and_hasher(count, RandomState::default())))
+        Fields::with_capacity_and_hasher(count, RandomState::default()).into()
+    }
+
+    /// Whether it has no field.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(super) fn raw(raw: Raw) -> Self {
+        Self(Arc::new(Held { json: Some((raw, OnceLock::new())), fields: Fields::default() }))
+    }
+
+    /// A field as it is held: of an object that is its own JSON the others are not read for it.
+    pub fn part(&self, name: &str) -> Option<Part<'_>> {
+        match &self.0.json {
+            Some((raw, fields)) if fields.get().is_none() => raw.field(name).map(Part::Json),
+            _ => self.get(name).map(Part::Value),
+        }
     }
 }
 
@@ -35,25 +70,44 @@ impl Deref for Object {
     type Target = Fields;
 
     fn deref(&self) -> &Fields {
-        &self.0
+        match &self.0.json {
+            Some((raw, fields)) => fields.get_or_init(|| raw.fields()),
+            None => &self.0.fields,
+        }
     }
 }
 
 impl DerefMut for Object {
     fn deref_mut(&mut self) -> &mut Fields {
-        Arc::make_mut(&mut self.0)
+        let held = Arc::make_mut(&mut self.0);
+        if let Some((raw, mut fields)) = held.json.take() {
+            held.fields = fields.take().unwrap_or_else(|| raw.fields());
+        }
+        &mut held.fields
+    }
+}
+
+impl std::fmt::Debug for Object {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.deref().fmt(out)
+    }
+}
+
+impl PartialEq for Object {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || **self == **other
     }
 }
 
 impl From<Fields> for Object {
     fn from(fields: Fields) -> Self {
-        Self(Arc::new(fields))
+        Self(Arc::new(Held { json: None, fields }))
     }
 }
 
 impl FromIterator<(String, Value)> for Object {
     fn from_iter<I: IntoIterator<Item = (String, Value)>>(fields: I) -> Self {
-        Self(Arc::new(fields.into_iter().collect()))
+        fields.into_iter().collect::<Fields>().into()
     }
 }
 
@@ -61,8 +115,8 @@ impl IntoIterator for Object {
     type Item = (String, Value);
     type IntoIter = indexmap::map::IntoIter<String, Value>;
 
-    fn into_iter(self) -> Self::IntoIter {
-        Arc::unwrap_or_clone(self.0).into_iter()
+    fn into_iter(mut self) -> Self::IntoIter {
+        std::mem::take(&mut *self).into_iter()
     }
 }
 
@@ -71,7 +125,7 @@ impl<'a> IntoIterator for &'a Object {
     type IntoIter = indexmap::map::Iter<'a, String, Value>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.iter()
+        self.iter()
     }
 }
 
