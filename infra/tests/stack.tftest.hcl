@@ -399,6 +399,7 @@ run "permitted" {
         AgreeOnLanes             = ["dynamodb:UpdateItem"]
         FollowPauses             = ["dynamodb:UpdateItem"]
         KeepReplays              = ["dynamodb:UpdateItem"]
+        LearnSchemas             = ["dynamodb:PutItem"]
         KeepFailuresAndCount     = ["dynamodb:UpdateItem"]
         StoreLargeFailures       = ["s3:PutObject"]
         CheckInOversize          = ["s3:PutObject"]
@@ -488,6 +489,14 @@ run "permitted" {
       if statement.Sid == "KeepReplays"
     ])
     error_message = "How far a replay has come stands beside the pipeline."
+  }
+
+  assert {
+    condition = {
+      for name, function in output.functions : name => [for statement in function.policy : jsonencode(statement.Condition) if statement.Sid == "LearnSchemas"]
+      if contains([for statement in function.policy : statement.Sid], "LearnSchemas")
+    } == { transform = [jsonencode({ "ForAllValues:StringEquals" = { "dynamodb:LeadingKeys" = ["schema"] } })] }
+    error_message = "transform alone writes what it has learned of the sources, and in that right no pipeline."
   }
 
   assert {
