@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use minijinja::value::{Enumerator, Object as EngineObject, ObjectRepr, Value as EngineValue, ValueKind};
 
-use super::absent;
+use super::{absent, decimal::Decimal};
 use crate::value::{Number, Object, Part, Value};
 
 /// A number that neither an `i128` nor an `f64` holds exactly. It can be passed on and compared with its like, but not
@@ -23,7 +23,7 @@ impl EngineObject for Exact {
 
     fn custom_cmp(self: &Arc<Self>, other: &minijinja::value::DynObject) -> Option<std::cmp::Ordering> {
         let other = other.downcast_ref::<Self>()?;
-        self.0.to_f64()?.partial_cmp(&other.0.to_f64()?).map(|order| order.then_with(|| self.0.cmp(&other.0)))
+        Some(Decimal::parse(self.0.as_str())?.cmp(&Decimal::parse(other.0.as_str())?))
     }
 }
 
@@ -94,7 +94,8 @@ pub(super) fn number_to_engine(number: &Number) -> EngineValue {
         return EngineValue::from(integer);
     }
     let mantissa = text.split(['e', 'E']).next().unwrap_or(text);
-    let digits = mantissa.bytes().filter(u8::is_ascii_digit).skip_while(|digit| *digit == b'0').count();
+    let digits = mantissa.trim_end_matches('0').bytes().filter(u8::is_ascii_digit);
+    let digits = digits.skip_while(|digit| *digit == b'0').count();
     match number.to_f64() {
         Some(float) if digits <= F64_DIGITS => EngineValue::from(float),
         _ => EngineValue::from_object(Exact(number.clone())),
@@ -138,6 +139,23 @@ pub(super) fn from_engine(value: &EngineValue, budget: &mut usize) -> Result<Val
             }
             None => Err(format!("gives {}, which is no data", value.kind())),
         },
+    }
+}
+
+/// Whether the value is a number of more digits than the engine calculates with.
+pub(super) fn is_exact(value: &EngineValue) -> bool {
+    value.downcast_object_ref::<Exact>().is_some()
+}
+
+/// The number that a value is; `None` for anything else, and for one that is infinite.
+pub(super) fn number(value: &EngineValue) -> Option<Number> {
+    match value.downcast_object_ref::<Exact>() {
+        Some(exact) => Some(exact.0.clone()),
+        None if value.kind() == ValueKind::Number => match number_from_engine(value) {
+            Ok(Value::Number(number)) => Some(number),
+            _ => None,
+        },
+        None => None,
     }
 }
 

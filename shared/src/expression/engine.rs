@@ -3,13 +3,13 @@
 use minijinja::{
     Environment, Error, ErrorKind, State, UndefinedBehavior, filters as own,
     tests::{
-        is_boolean, is_defined, is_endingwith, is_eq, is_ge, is_gt, is_in, is_le, is_lt, is_mapping, is_ne, is_number,
+        is_boolean, is_defined, is_endingwith, is_eq, is_ge, is_gt, is_in, is_le, is_lt, is_mapping, is_ne,
         is_sequence, is_startingwith, is_string, is_undefined,
     },
-    value::{Rest, Value as EngineValue, ValueOrKwargs},
+    value::{Kwargs, Rest, Value as EngineValue, ValueOrKwargs},
 };
 
-use super::{FUEL, absent, filters};
+use super::{FUEL, absent, data, filters};
 
 /// The name of the function that asks whether a change has touched a field.
 pub(super) const CHANGED: &str = "changed";
@@ -30,22 +30,58 @@ pub(super) fn engine() -> Environment<'static> {
 fn add_own_filters(engine: &mut Environment<'_>) {
     engine.add_filter("default", own::default);
     for (name, filter) in [
-        ("abs", EngineValue::from_function(own::abs)),
-        ("float", EngineValue::from_function(own::float)),
-        ("int", EngineValue::from_function(own::int)),
         ("map", EngineValue::from_function(own::map)),
-        ("max", EngineValue::from_function(own::max)),
-        ("min", EngineValue::from_function(own::min)),
         ("reject", EngineValue::from_function(own::reject)),
         ("rejectattr", EngineValue::from_function(own::rejectattr)),
-        ("round", EngineValue::from_function(own::round)),
         ("select", EngineValue::from_function(own::select)),
         ("selectattr", EngineValue::from_function(own::selectattr)),
-        ("sort", EngineValue::from_function(own::sort)),
-        ("sum", EngineValue::from_function(own::sum)),
         ("unique", EngineValue::from_function(own::unique)),
     ] {
         engine.add_filter(name, unless_null(filter));
+    }
+    for (name, filter, nulls) in [
+        ("max", EngineValue::from_function(own::max), Nulls::LeftOut),
+        ("min", EngineValue::from_function(own::min), Nulls::LeftOut),
+        ("sort", EngineValue::from_function(own::sort), Nulls::Kept),
+        ("sum", EngineValue::from_function(own::sum), Nulls::LeftOut),
+    ] {
+        engine.add_filter(name, unless_null(EngineValue::from_function(of_alike(name, filter, nulls))));
+    }
+}
+
+/// What becomes of the nulls in a list.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Nulls {
+    LeftOut,
+    Kept,
+}
+
+/// The filter, for lists of which the engine can tell what is more: it puts a number that it cannot calculate with behind
+/// all others.
+fn of_alike(
+    name: &'static str,
+    filter: EngineValue,
+    nulls: Nulls,
+) -> impl Fn(&mut State<'_, '_>, Rest<ValueOrKwargs>) -> Result<EngineValue, Error> + Send + Sync + 'static {
+    move |state, arguments| {
+        let mut arguments = arguments.into_values();
+        let Some(list) = arguments.first_mut() else { return Err(Error::from(ErrorKind::MissingArgument)) };
+        if nulls == Nulls::LeftOut {
+            *list = state.apply_filter("reject", &[list.clone(), EngineValue::from("none")])?;
+        }
+        let list = list.clone();
+        let attribute = attribute(&arguments[1..]);
+        filters::check_alike(&list, attribute.as_deref(), name)?;
+        filter.call(state, &arguments)
+    }
+}
+
+/// The field of each item that a filter is told to look at.
+fn attribute(arguments: &[EngineValue]) -> Option<String> {
+    let last = arguments.last()?;
+    match Kwargs::try_from(last.clone()) {
+        Ok(named) => named.peek::<Option<String>>("attribute").ok().flatten(),
+        Err(_) => last.as_str().map(str::to_owned),
     }
 }
 
@@ -76,7 +112,7 @@ fn add_tests(engine: &mut Environment<'_>) {
     engine.add_test("mapping", is_mapping);
     engine.add_test("ne", is_ne);
     engine.add_test("none", absent::is_none);
-    engine.add_test("number", is_number);
+    engine.add_test("number", |value: &EngineValue| data::number(value).is_some());
     engine.add_test("sequence", is_sequence);
     engine.add_test("startingwith", is_startingwith);
     engine.add_test("string", is_string);

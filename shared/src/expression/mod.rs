@@ -6,6 +6,7 @@
 mod absent;
 pub mod catalogue;
 mod data;
+mod decimal;
 mod engine;
 mod filters;
 mod names;
@@ -205,7 +206,8 @@ fn known(source: &str, what: &str, used: &[String], kind: Kind) -> Result<(), Ex
 /// The engine's error in one line.
 fn describe(error: &minijinja::Error) -> String {
     match error.detail() {
-        Some(detail) => detail.to_owned(),
+        // The engine's name of what it does not know.
+        Some(detail) => detail.replace("plain object", "a number of more digits than can be calculated with"),
         None => error.kind().to_string(),
     }
 }
@@ -388,6 +390,119 @@ mod tests {
             };
             let found: Vec<_> = ["a", "b", "c", "deep.c"].into_iter().filter(is_touched).collect();
             assert_eq!(found.join(" "), touched, "{op:?}");
+        }
+    }
+
+    #[test]
+    fn no_digit_is_lost() {
+        // The 38 digits of DynamoDB, and a fraction that 64 bits do not hold.
+        let row = r#"{"whole":12345678901234567890123456789012345678,"less":-12345678901234567890123456789012345678,"part":0.12345678901234567891,"both":123456789012345678901.25,"long":"123456789012345678901.25","huge":1e40,"zeros":1.500000000000000000000000,"parts":[0.12345678901234567891,0.1234567890123456789],"mixed":[1,0.12345678901234567891],"rows":[{"n":1},{"n":0.12345678901234567891}]}"#;
+        let scope = Scope::of(&event(row));
+        let evaluate = |source: &str| {
+            let given = Expression::compile(source, &[]).and_then(|expression| expression.evaluate(&scope));
+            given.map_or_else(|error| error.message, |value| value.to_json())
+        };
+        for (source, result) in [
+            ("after.whole | int", "12345678901234567890123456789012345678"),
+            ("after.whole | string | int", "12345678901234567890123456789012345678"),
+            ("after.whole | round", "12345678901234567890123456789012345678"),
+            ("after.whole | round(-2)", "12345678901234567890123456789012345700"),
+            ("after.less | abs", "12345678901234567890123456789012345678"),
+            ("after.part | round(5)", "0.12346"),
+            ("after.part | round(19)", "0.1234567890123456789"),
+            ("after.part | int", "0"),
+            ("after.part | abs", "0.12345678901234567891"),
+            ("after.part | round(5) + 1", "1.12346"),
+            ("after.both | int", "123456789012345678901"),
+            ("after.long | int", "123456789012345678901"),
+            ("after.both | round(1)", "123456789012345678901.2"),
+            ("after.huge | int", "10000000000000000000000000000000000000000"),
+            ("after.zeros * 2", "3"),
+            ("after.part is number", "true"),
+            ("true is number", "false"),
+            ("after.parts | sort | first", "0.1234567890123456789"),
+            ("after.parts | max", "0.12345678901234567891"),
+            ("after.part ~ ''", r#""0.12345678901234567891""#),
+            ("[after.part, after.part] | unique | length", "1"),
+            ("true | int", "1"),
+            ("' 42 ' | int", "42"),
+            ("'0042' | int", "42"),
+        ] {
+            assert_eq!(evaluate(source), result, "{source}");
+        }
+        for (source, part) in [
+            ("after.mixed | sort", "`sort` gets a number of more digits than it can calculate with"),
+            ("after.mixed | min", "shorten it first, such as map('round', 2)"),
+            ("after.parts | sum", "`sum` gets a number of more digits"),
+            ("after.rows | sort(attribute='n')", "`sort` gets a number of more digits"),
+            ("after.rows | sum('n')", "`sum` gets a number of more digits"),
+            ("after.part + 1", "a number of more digits than can be calculated with"),
+            ("'x' | int", "`int` takes a number, and gets another text"),
+            ("after.parts | round", "`round` takes a number, and gets a list"),
+            ("true | round", "`round` takes a number, and gets true or false"),
+            ("1 | round(1, 'even')", "round(2, 'floor') down"),
+        ] {
+            let error = evaluate(source);
+            assert!(error.contains(part), "{source}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_null_stays_a_null_or_is_left_out() {
+        let row =
+            r#"{"null":null,"numbers":[3,null,1],"texts":["b",null,"A"],"nulls":[null],"rows":[{"n":2},{"n":null}]}"#;
+        let scope = Scope::of(&event(row)).with_row("nobody", None);
+        let evaluate = |source: &str| {
+            let given = Expression::compile(source, &["nobody"]).and_then(|expression| expression.evaluate(&scope));
+            given.map_or_else(|error| error.message, |value| value.to_json())
+        };
+        // Of a null, and of a row that is not there.
+        let (mut filters, given) = (0, ["after.null", "nobody", "nobody.name"]);
+        for filter in catalogue::names(Kind::Filter).filter(|filter| *filter != "default") {
+            let arguments = match filter {
+                "replace" => "('a', 'b')",
+                "split" => "(',')",
+                "truncate" => "(1)",
+                "format_date" => "('%Y')",
+                "map" => "('upper')",
+                "select" | "reject" => "('string')",
+                "selectattr" | "rejectattr" => "('name', 'eq', 1)",
+                _ => "",
+            };
+            for null in given {
+                assert_eq!(evaluate(&format!("{null} | {filter}{arguments}")), "null", "{null} | {filter}");
+            }
+            filters += 1;
+        }
+        println!("{filters} filters give null for {} nulls", given.len());
+        for (source, result) in [
+            ("after.null ~ 'x' ~ nobody ~ nobody.name", r#""x""#),
+            ("after.null ~ after.null", r#""""#),
+            ("after.numbers | sort", "[null,1,3]"),
+            ("after.texts | sort", r#"[null,"A","b"]"#),
+            ("after.numbers | sum", "4"),
+            ("after.nulls | sum", "0"),
+            ("after.numbers | min", "1"),
+            ("after.numbers | max", "3"),
+            ("after.numbers | unique", "[3,null,1]"),
+            ("after.texts | join('/')", r#""b/A""#),
+            ("after.nulls | join", r#""""#),
+            ("after.rows | map(attribute='n') | sum", "2"),
+            ("after.null | default('x')", "null"),
+            ("after.null | default('x', true)", r#""x""#),
+            ("[after.null, 1] | tojson", r#""[null,1]""#),
+            ("after.null == 0", "false"),
+            ("after.null in after.numbers", "true"),
+        ] {
+            assert_eq!(evaluate(source), result, "{source}");
+        }
+        for (source, part) in [
+            ("after.null + 1", "failed"),
+            ("'x' in after.null", "failed"),
+            ("after.nulls | max", "uses a value that is not there"),
+        ] {
+            let error = evaluate(source);
+            assert!(error.contains(part), "{source}: {error}");
         }
     }
 

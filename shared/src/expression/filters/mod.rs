@@ -5,6 +5,7 @@ mod dates;
 mod digest;
 mod lists;
 mod money;
+mod numbers;
 mod text;
 mod together;
 
@@ -24,6 +25,7 @@ pub(super) fn add_to(engine: &mut Environment<'_>) {
     contact::add_to(engine);
     digest::add_to(engine);
     money::add_to(engine);
+    numbers::add_to(engine);
     dates::add_to(engine);
     lists::add_to(engine);
     together::add_to(engine);
@@ -70,6 +72,31 @@ fn items_of(value: &EngineValue, filter: &str) -> Result<Option<ValueIter>, Erro
     value.try_iter().map(Some)
 }
 
+/// Refuses a list in which numbers that the engine cannot calculate with stand beside others, or are to be added.
+pub(super) fn check_alike(list: &EngineValue, attribute: Option<&str>, filter: &str) -> Result<(), Error> {
+    let Some(items) = items_of(list, filter)? else { return Ok(()) };
+    let (mut long, mut short) = (false, filter == "sum");
+    for item in items {
+        // Of the item itself, or of the fields that it is told to look at: one, or several with commas.
+        let fields = attribute.into_iter().flat_map(|fields| fields.split(','));
+        let fields = fields.filter_map(|field| at(&item, field.trim()));
+        for value in fields.chain(attribute.is_none().then(|| item.clone())) {
+            long |= data::is_exact(&value);
+            short |= value.is_number();
+        }
+    }
+    if long && short {
+        return Err(wrong(format!(
+            "`{filter}` gets a number of more digits than it can calculate with; shorten it first, such as map('round', 2)"
+        )));
+    }
+    Ok(())
+}
+
+fn at(item: &EngineValue, path: &str) -> Option<EngineValue> {
+    path.split('.').try_fold(item.clone(), |value, name| value.get_attr(name).ok())
+}
+
 /// The beginning of a name that nobody knows: it may come from a row, and be long.
 fn begin_of(name: &str) -> String {
     const SHOWN: usize = 40;
@@ -88,6 +115,7 @@ fn kind_of(value: &EngineValue) -> &'static str {
         ValueKind::String => "a text",
         ValueKind::Seq | ValueKind::Iterable => "a list",
         ValueKind::Map => "an object",
+        _ if data::number(value).is_some() => "a number",
         _ => "no data",
     }
 }

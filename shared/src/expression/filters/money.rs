@@ -2,8 +2,7 @@
 
 use minijinja::{Environment, Error, value::Value as EngineValue};
 
-use super::{super::data, text_of, wrong};
-use crate::value::Number;
+use super::{numbers::number, text_of, wrong};
 
 /// How many digits an amount may have behind the point.
 const MOST_DIGITS: usize = 6;
@@ -30,11 +29,6 @@ fn decimal<'t>(text: &'t str, filter: &str) -> Result<(&'static str, &'t str), E
     } else {
         Err(wrong(format!("`{filter}` takes a number, such as 1999 or '19.99'")))
     }
-}
-
-fn number(text: &str) -> Result<EngineValue, Error> {
-    let number = Number::parse(text).map_err(|error| wrong(error.to_string()))?;
-    Ok(data::number_to_engine(&number))
 }
 
 /// 1999 → 19.99; with `digits` for currencies that have another count of them, as the yen's 0.
