@@ -49,6 +49,8 @@ fn bombs() -> Vec<String> {
         format!("{}1{}", "[".repeat(4_000), "]".repeat(4_000)),
         format!("{}1{}", "(".repeat(4_000), ")".repeat(4_000)),
         format!("{}1{}", "{'a':".repeat(1_000), "}".repeat(1_000)),
+        format!("{}1{}", "(".repeat(450), "<1)".repeat(450)),
+        format!("{}op{}", "(".repeat(450), "~op)".repeat(450)) + " < 1",
         // Lists that cost nothing until somebody goes through them.
         "([none]*100000000)|join".to_owned(),
         "([[]]*100000000)|join".to_owned(),

@@ -99,7 +99,7 @@ pub const CATALOGUE: &[Entry] = &[
     operator(
         "<",
         "a < b",
-        "Less; also <=, > and >=. Texts go by their characters' numbers.",
+        "Less; also <=, > and >=. Of two numbers or two texts, which go by their characters' numbers. With a null they fail: ask `is not none and` first, or write default(0, true).",
         &[("after.cents >= 1000", "true"), ("'b' < 'a'", "false")],
     ),
     operator(

@@ -3,8 +3,8 @@
 use minijinja::{
     Environment, Error, ErrorKind, State, UndefinedBehavior, filters as own,
     tests::{
-        is_boolean, is_defined, is_endingwith, is_eq, is_ge, is_gt, is_in, is_le, is_lt, is_mapping, is_ne,
-        is_sequence, is_startingwith, is_string, is_undefined,
+        is_boolean, is_defined, is_endingwith, is_eq, is_in, is_mapping, is_ne, is_sequence, is_startingwith,
+        is_string, is_undefined,
     },
     value::{Kwargs, Rest, Value as EngineValue, ValueOrKwargs},
 };
@@ -104,11 +104,7 @@ fn add_tests(engine: &mut Environment<'_>) {
     engine.add_test("defined", is_defined);
     engine.add_test("endingwith", is_endingwith);
     engine.add_test("eq", is_eq);
-    engine.add_test("ge", is_ge);
-    engine.add_test("gt", is_gt);
     engine.add_test("in", is_in);
-    engine.add_test("le", is_le);
-    engine.add_test("lt", is_lt);
     engine.add_test("mapping", is_mapping);
     engine.add_test("ne", is_ne);
     engine.add_test("none", absent::is_none);
@@ -117,6 +113,9 @@ fn add_tests(engine: &mut Environment<'_>) {
     engine.add_test("startingwith", is_startingwith);
     engine.add_test("string", is_string);
     engine.add_test("undefined", is_undefined);
+    for (name, sign) in [("ge", ">="), ("gt", ">"), ("le", "<="), ("lt", "<")] {
+        engine.add_test(name, move |left: &EngineValue, right: &EngineValue| filters::is_in_order(left, sign, right));
+    }
 }
 
 /// Whether the change has touched any of these fields of `after`.
@@ -179,7 +178,8 @@ mod tests {
     fn what_can_be_called_is_what_the_catalogue_lists() {
         let listed = |kind| catalogue::names(kind).map(str::to_owned).collect::<BTreeSet<_>>();
         let mut filters = shown("filters");
-        for ours in [rewritten::CONCATENATED, rewritten::LISTED] {
+        let ordered = rewritten::ORDERED.map(|(_, filter)| filter);
+        for ours in ordered.into_iter().chain([rewritten::CONCATENATED, rewritten::LISTED]) {
             assert!(filters.remove(ours), "{ours}");
         }
         assert_eq!(filters, listed(Kind::Filter));

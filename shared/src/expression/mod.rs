@@ -19,7 +19,7 @@ use std::sync::LazyLock;
 
 use minijinja::{Environment, ErrorKind, value::Value as EngineValue};
 
-use self::{catalogue::Kind, engine::CHANGED, names::Names, tokens::Token};
+use self::{catalogue::Kind, engine::CHANGED, names::Names, rewritten::ComparedInARow, tokens::Token};
 pub use self::{scope::Scope, together::Together};
 use crate::{nearest::did_you_mean, value::Value};
 
@@ -78,8 +78,13 @@ impl Expression {
                 "the expression has {steps} operators, brackets and dots; at most {MAX_STEPS_IN} are allowed"
             )));
         }
+        let rewritten = rewritten::rewritten(source, &tokens).map_err(|ComparedInARow| {
+            ExpressionError::new(format!(
+                "`{source}` compares more than two values in a row; write `1 < a and a < 3` for `1 < a < 3`"
+            ))
+        })?;
         let compiled = ENGINE
-            .compile_expression_owned(rewritten::rewritten(source, &tokens))
+            .compile_expression_owned(rewritten)
             .map_err(|error| ExpressionError::new(format!("`{source}` is not an expression: {}", describe(&error))))?;
         let mut used: Vec<String> = compiled.undeclared_variables(true).into_iter().collect();
         used.sort_unstable();
@@ -441,6 +446,54 @@ mod tests {
             ("after.parts | round", "`round` takes a number, and gets a list"),
             ("true | round", "`round` takes a number, and gets true or false"),
             ("1 | round(1, 'even')", "round(2, 'floor') down"),
+        ] {
+            let error = evaluate(source);
+            assert!(error.contains(part), "{source}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_order_is_not_compared() {
+        let row = r#"{"null":null,"part":0.12345678901234567891,"huge":123456789012345678901.25,"cents":1999,"text":"b","tags":[1],"parts":[0.5,0.12345678901234567891]}"#;
+        let scope = Scope::of(&event(row)).with_row("nobody", None);
+        let evaluate = |source: &str| {
+            let given = Expression::compile(source, &["nobody"]).and_then(|expression| expression.evaluate(&scope));
+            given.map_or_else(|error| error.message, |value| value.to_json())
+        };
+        for (source, result) in [
+            ("after.part < 1", "true"),
+            ("1 > after.part", "true"),
+            ("after.part > 0.1234567890123456", "true"),
+            ("after.huge >= 123456789012345678901", "true"),
+            ("after.huge <= 123456789012345678901", "false"),
+            ("after.part < after.huge", "true"),
+            ("after.part <= after.part", "true"),
+            ("9007199254740993 > 9007199254740992.0", "true"),
+            ("after.cents + 1 >= 2000 and after.text < 'c'", "true"),
+            ("'B' < 'a'", "true"),
+            ("after.null is not none and after.null < 1", "false"),
+            ("after.null | default(0, true) < 1", "true"),
+            ("not after.cents > 1", "false"),
+            ("after.parts | select('lt', 0.2) | first", "0.12345678901234567891"),
+        ] {
+            assert_eq!(evaluate(source), result, "{source}");
+        }
+        for (source, part) in [
+            (
+                "after.null < 1",
+                "`<` compares two numbers or two texts, and gets null and a number; ask `is not none and`",
+            ),
+            (
+                "1 >= nobody",
+                "gets a number and null; ask `is not none and` first, or say what else with `| default(0, true)`",
+            ),
+            ("nobody.name > 'a'", "gets null and a text"),
+            ("after.text < 1", "gets a text and a number"),
+            ("true < 2", "gets true or false and a number"),
+            ("after.tags < [2]", "gets a list and a list"),
+            ("[after.null] | select('gt', 1)", "gets null and a number"),
+            ("after.missing < 1", "has no field `missing`"),
+            ("1 < after.cents < 3000", "compares more than two values in a row; write `1 < a and a < 3`"),
         ] {
             let error = evaluate(source);
             assert!(error.contains(part), "{source}: {error}");

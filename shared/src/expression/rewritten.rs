@@ -1,8 +1,9 @@
 //! An expression as the engine shall read it.
 //!
-//! Two of the engine's ways are not what people expect, and it has no setting for them. `~` writes Python's words: `None`
-//! for a null, `True` for true. So `a ~ b` is read as `[a, b] | concatenated`, a filter of ours. And lists of constants
-//! are calculated while an expression is compiled, when nobody counts the steps yet: `2 in [1] * 100000000` takes
+//! Three of the engine's ways are not what people expect, and it has no setting for them. `~` writes Python's words: `None`
+//! for a null, `True` for true. So `a ~ b` is read as `[a, b] | concatenated`, a filter of ours. `<` and its like put any
+//! two values in some order: a null is less than a number, and a number that 64 bits do not hold is greater than all. So
+//! `a < b` is read as `[a, b] | less`. And lists of constants are calculated while an expression is compiled, when nobody counts the steps yet: `2 in [1] * 100000000` takes
 //! seconds. So where something is multiplied, a list that is written out goes through a filter that gives it back, which
 //! is left for the run.
 
@@ -10,8 +11,22 @@ use super::tokens::{Kind, Token};
 
 /// The filter that takes the operands of `~`.
 pub(super) const CONCATENATED: &str = "concatenated";
+/// The filters that take the operands of a comparison by order, each with its sign.
+pub(super) const ORDERED: [(&str, &str); 4] =
+    [("<", "less"), ("<=", "less_or_equal"), (">", "greater"), (">=", "greater_or_equal")];
 /// The filter that gives back what it gets.
 pub(super) const LISTED: &str = "listed";
+
+/// What has been compared since the last sign that binds less.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Comparison {
+    #[default]
+    None,
+    /// By order: a list has begun for this filter.
+    Ordered(&'static str),
+    /// By `==`, `!=`, `in` or `not in`, which are left to the engine.
+    Other,
+}
 
 /// A bracket that is open; the outermost is the whole expression.
 #[derive(Default)]
@@ -22,13 +37,20 @@ struct Bracket {
     operand: usize,
     /// The operand has begun a list of operands.
     is_concatenated: bool,
+    /// Where what is compared begins in it, that `<` may follow.
+    compared: usize,
+    comparison: Comparison,
     /// It may be a list: what begins a value. With a comma it is one also in round brackets.
     begins_a_value: bool,
     has_comma: bool,
 }
 
+/// Three values or more that are compared in a row, as `1 < a < 3`: it is one comparison or two by whom one asks.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct ComparedInARow;
+
 /// The expression with the engine's ways around.
-pub(super) fn rewritten(expression: &str, tokens: &[Token<'_>]) -> String {
+pub(super) fn rewritten(expression: &str, tokens: &[Token<'_>]) -> Result<String, ComparedInARow> {
     let multiplies = tokens.iter().any(|token| token.is("*"));
     let mut text = String::with_capacity(expression.len() + 32);
     let mut open = vec![Bracket::default()];
@@ -36,16 +58,16 @@ pub(super) fn rewritten(expression: &str, tokens: &[Token<'_>]) -> String {
     for (place, token) in tokens.iter().enumerate() {
         text.push_str(&expression[read..token.at]);
         read = token.at + token.text.len();
-        let is_left_open = place.checked_sub(1).is_some_and(|before| tokens[before].is("~"));
+        let is_left_open = place.checked_sub(1).is_some_and(|before| is_open(&tokens[before]));
         // More closing brackets than opening ones are the engine's to refuse, and a `~` without what should follow.
-        let Some(bracket) = open.last_mut() else { return expression.to_owned() };
+        let Some(bracket) = open.last_mut() else { return Ok(expression.to_owned()) };
         let ends = match token.kind {
             Kind::Closes => true,
             Kind::Keyword | Kind::Sign => ends_an_operand(tokens, place),
             _ => false,
         };
         if is_left_open && ends {
-            return expression.to_owned();
+            return Ok(expression.to_owned());
         }
         match token.kind {
             Kind::Sign if token.text == "~" => {
@@ -59,10 +81,12 @@ pub(super) fn rewritten(expression: &str, tokens: &[Token<'_>]) -> String {
                 let opened = text.len();
                 text.push_str(token.text);
                 let begins_a_value = token.kind == Kind::Opens;
-                open.push(Bracket { opened, operand: text.len(), begins_a_value, ..Bracket::default() });
+                let begin = text.len();
+                open.push(Bracket { opened, operand: begin, compared: begin, begins_a_value, ..Bracket::default() });
             }
             Kind::Closes => {
                 end(&mut text, bracket);
+                end_comparison(&mut text, bracket);
                 text.push_str(token.text);
                 let is_list = bracket.begins_a_value && (token.text == "]" || (token.text == ")" && bracket.has_comma));
                 if is_list && multiplies {
@@ -73,20 +97,76 @@ pub(super) fn rewritten(expression: &str, tokens: &[Token<'_>]) -> String {
             }
             _ if ends => {
                 end(&mut text, bracket);
-                text.push_str(token.text);
+                let comparison = comparison(tokens, place);
+                match (bracket.comparison, comparison) {
+                    (Comparison::Ordered(_), Comparison::Ordered(_) | Comparison::Other)
+                    | (Comparison::Other, Comparison::Ordered(_)) => return Err(ComparedInARow),
+                    (_, Comparison::Ordered(_)) => {
+                        text.insert(bracket.compared, '[');
+                        text.push(',');
+                        bracket.comparison = comparison;
+                    }
+                    (_, Comparison::Other) => {
+                        text.push_str(token.text);
+                        bracket.comparison = comparison;
+                    }
+                    _ if matches!(token.text, "+" | "-") || is_of_not_in(tokens, place) => text.push_str(token.text),
+                    _ => {
+                        end_comparison(&mut text, bracket);
+                        text.push_str(token.text);
+                        bracket.compared = text.len();
+                    }
+                }
                 bracket.has_comma |= token.text == ",";
                 bracket.operand = text.len();
             }
             _ => text.push_str(token.text),
         }
     }
-    if tokens.last().is_some_and(|last| last.is("~")) {
-        return expression.to_owned();
+    if tokens.last().is_some_and(is_open) {
+        return Ok(expression.to_owned());
     }
     if let Some(bracket) = open.last_mut() {
         end(&mut text, bracket);
+        end_comparison(&mut text, bracket);
     }
-    text + &expression[read..]
+    Ok(text + &expression[read..])
+}
+
+/// Whether an operand has to follow.
+fn is_open(token: &Token<'_>) -> bool {
+    token.is("~") || ordered(token).is_some()
+}
+
+/// The filter of a sign that asks for an order.
+fn ordered(token: &Token<'_>) -> Option<&'static str> {
+    ORDERED.iter().find(|(sign, _)| token.is(sign)).map(|(_, filter)| *filter)
+}
+
+/// How a sign or keyword compares; `not in` does by its `not`.
+fn comparison(tokens: &[Token<'_>], place: usize) -> Comparison {
+    let follows_a_value = || place.checked_sub(1).is_some_and(|before| tokens[before].ends_a_value());
+    match (tokens[place].text, ordered(&tokens[place])) {
+        (_, Some(filter)) => Comparison::Ordered(filter),
+        ("==" | "!=", _) => Comparison::Other,
+        ("in", _) if !is_of_not_in(tokens, place) => Comparison::Other,
+        ("not", _) if follows_a_value() => Comparison::Other,
+        _ => Comparison::None,
+    }
+}
+
+/// Whether it is the `in` of `not in`.
+fn is_of_not_in(tokens: &[Token<'_>], place: usize) -> bool {
+    tokens[place].text == "in" && place.checked_sub(1).is_some_and(|before| tokens[before].is("not"))
+}
+
+fn end_comparison(text: &mut String, bracket: &mut Bracket) {
+    if let Comparison::Ordered(filter) = std::mem::take(&mut bracket.comparison) {
+        text.push_str("]|");
+        text.push_str(filter);
+        // A keyword may follow.
+        text.push(' ');
+    }
 }
 
 fn end(text: &mut String, bracket: &mut Bracket) {
@@ -117,7 +197,7 @@ mod tests {
     use super::*;
 
     fn rewritten(expression: &str) -> String {
-        super::rewritten(expression, &Token::all(expression))
+        super::rewritten(expression, &Token::all(expression)).unwrap()
     }
 
     #[test]
@@ -140,6 +220,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_put_in_an_order_is_put_together() {
+        for (expression, expected) in [
+            ("a < b", "[a , b]|less "),
+            (
+                "a.b|f >= -c + 1 and not d ~ 'x' > e",
+                "[a.b|f , -c + 1 ]|greater_or_equal and not[[ d , 'x' ]|concatenated , e]|greater ",
+            ),
+            (
+                "f(a < b, c)[d <= 1] if (a) > 2 else 3",
+                "f([a , b]|less , c)[[d , 1]|less_or_equal ] if[ (a) , 2 ]|greater else 3",
+            ),
+            ("a not in b or c < d", "a not in b or[ c , d]|less "),
+            ("{'k': a < b}", "{'k':[ a , b]|less }"),
+            ("a == b != c in d", "a == b != c in d"),
+            ("a is not none", "a is not none"),
+            ("'a < b'", "'a < b'"),
+        ] {
+            assert_eq!(rewritten(expression), expected, "{expression}");
+        }
+        for expression in ["1 < a < 3", "a < b == c", "a == b < c", "a in b < c", "a < b not in c", "(1 < a + 2 >= 4)"]
+        {
+            assert_eq!(super::rewritten(expression, &Token::all(expression)), Err(ComparedInARow), "{expression}");
+        }
+    }
+
+    #[test]
     fn lists_are_left_for_the_run_where_something_is_multiplied() {
         assert_eq!(rewritten("2 in [1]"), "2 in [1]");
         assert_eq!(rewritten("2 in [1] * 9"), "2 in ([1]|listed) * 9");
@@ -149,7 +255,24 @@ mod tests {
 
     #[test]
     fn what_is_no_expression_stays_none() {
-        for wrong in ["a)", "(a", "]~", "~", "a ~", "(a ~)", "a ~ == b", "a ~ ~ b", "'a", "a b ~ c)("] {
+        for wrong in [
+            "a)",
+            "(a",
+            "]~",
+            "~",
+            "a ~",
+            "(a ~)",
+            "a ~ == b",
+            "a ~ ~ b",
+            "a <",
+            "(a <)",
+            "a < == b",
+            "a < not b",
+            "< b",
+            "a < and b",
+            "'a",
+            "a b ~ c)(",
+        ] {
             assert!(super::super::Expression::compile(wrong, &["a", "b", "c"]).is_err(), "{wrong}");
         }
     }

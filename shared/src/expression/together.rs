@@ -15,7 +15,8 @@ impl Together {
         let mut list = String::from("[");
         for expression in expressions {
             let source = expression.source();
-            list = list + "(" + &rewritten(source, &Token::all(source)) + "),";
+            let Ok(text) = rewritten(source, &Token::all(source)) else { return Self(None) };
+            list = list + "(" + &text + "),";
         }
         Self(ENGINE.compile_expression_owned(list + "]").ok())
     }

@@ -16,6 +16,7 @@ use minijinja::{
     value::{Value as EngineValue, ValueIter, ValueKind},
 };
 
+pub(super) use self::together::is_in_order;
 use super::{MAX_RESULT_BYTES, absent, data};
 use crate::value::Value;
 
@@ -110,6 +111,7 @@ fn begin_of(name: &str) -> String {
 /// What a value is, in the words of JSON.
 fn kind_of(value: &EngineValue) -> &'static str {
     match value.kind() {
+        _ if absent::is_none(value) => "null",
         ValueKind::Bool => "true or false",
         ValueKind::Number => "a number",
         ValueKind::String => "a text",
