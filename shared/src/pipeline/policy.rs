@@ -146,3 +146,32 @@ impl Word for ManagedBy {
 impl Word for Removes {
     const WORDS: &'static [(&'static str, Self)] = &[("created", Self::Created), ("any", Self::Any)];
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = include_str!("../../PIPELINES.md");
+
+    /// The words that the page has not in the row of this line.
+    fn untold<W: Word>(line: &str) -> Vec<String> {
+        let row = PAGE.lines().find(|row| row.starts_with(&format!("| `{line}` |"))).unwrap_or_default();
+        let words = W::WORDS.iter().map(|(word, _)| format!("`{word}`"));
+        words.filter(|word| !row.contains(word)).collect()
+    }
+
+    #[test]
+    fn the_page_has_each_word() {
+        let nothing = Vec::<String>::new();
+        assert_eq!(untold::<OnLeave>("on_leave"), nothing);
+        // The others are those of on_leave.
+        assert_eq!(
+            untold::<OnDelete>("on_delete"),
+            ["archive", "delete", "erase", "clear", "unsubscribe"].map(|word| format!("`{word}`"))
+        );
+        assert_eq!(untold::<OnNull>("on_null"), nothing);
+        assert_eq!(untold::<OnDrift>("on_drift"), nothing);
+        assert_eq!(untold::<ManagedBy>("managed_by"), nothing);
+        assert_eq!(untold::<Removes>("removes"), nothing);
+    }
+}

@@ -187,3 +187,20 @@ impl fmt::Display for Report {
         writeln!(out, "{total} ({})", against.join("; "))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pages_example_is_right() {
+        const PAGE: &str = include_str!("../../../../shared/PIPELINES.md");
+        let (_, example) = PAGE.split_once("```toml\n").unwrap();
+        let (example, _) = example.split_once("```\n").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("customers-to-hubspot.toml"), example).unwrap();
+        let report = test(&[folder.path().to_owned()], None, &Choice::default(), &|_: &str| None).unwrap();
+        assert!(report.is_good(), "{report}");
+        assert!(report.to_string().contains("1 pipeline, 2 tests: 2 passed"), "{report}");
+    }
+}
