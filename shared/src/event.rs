@@ -1,17 +1,13 @@
 //! The change event: the one shape that everything behind capture knows.
 
+mod read;
 mod written;
 
-pub use self::written::WrittenProblem;
+pub use self::{read::EventError, written::WrittenProblem};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    key::Key,
-    position::Position,
-    time::Timestamp,
-    value::{self, Value},
-};
+use crate::{key::Key, position::Position, time::Timestamp, value::Value};
 
 /// What happened to a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -51,7 +47,7 @@ pub enum Origin {
 }
 
 /// A change of one row of a source, or one event of a stream.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ChangeEvent {
     /// Derived from the source's position: a redelivered record yields the same id.
     pub id: String,
@@ -62,10 +58,10 @@ pub struct ChangeEvent {
     /// Which row.
     pub key: Key,
     /// The row before, where the source tells.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "value::row")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Value>,
     /// The row after; none for a delete.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "value::row")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Value>,
     /// When it happened, by the source's clock; milliseconds since 1970.
     pub occurred_at: Timestamp,
@@ -74,7 +70,6 @@ pub struct ChangeEvent {
     /// Where it stands in the source's order.
     pub position: Position,
     /// Who made the change.
-    #[serde(default)]
     pub origin: Origin,
 }
 

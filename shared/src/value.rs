@@ -204,7 +204,21 @@ impl Value {
     }
 }
 
-fn parse(parser: &mut Jiter<'_>, peek: Peek, depth: usize) -> Result<Value, ValueError> {
+/// The row that begins where the parser of `whole` stands, of which only some fields may be asked for: see [`Object`].
+/// `None` for `null`.
+pub(crate) fn row(parser: &mut Jiter<'_>, whole: &str, peek: Peek) -> Result<Option<Value>, ValueError> {
+    if peek != Peek::Object {
+        let value = parse(parser, peek, 0)?;
+        return Ok((value != Value::Null).then_some(value));
+    }
+    let begin = parser.current_index();
+    Ok(Some(match Raw::read(parser, whole, 0)? {
+        Some(raw) => Value::Object(Object::raw(raw)),
+        None => Value::from_json(&whole.as_bytes()[begin..parser.current_index()])?,
+    }))
+}
+
+pub(crate) fn parse(parser: &mut Jiter<'_>, peek: Peek, depth: usize) -> Result<Value, ValueError> {
     if depth > MAX_DEPTH {
         return Err(ValueError::TooDeep { at: parser.current_index() });
     }
@@ -251,7 +265,7 @@ fn parse(parser: &mut Jiter<'_>, peek: Peek, depth: usize) -> Result<Value, Valu
     }
 }
 
-fn json_error(error: JiterError) -> ValueError {
+pub(crate) fn json_error(error: JiterError) -> ValueError {
     let reason = match error.error_type {
         JiterErrorType::JsonError(JsonErrorType::RecursionLimitExceeded) => {
             return ValueError::TooDeep { at: error.index };
@@ -289,20 +303,6 @@ impl<'de> Deserialize<'de> for Value {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
         Self::from_json(raw.get().as_bytes()).map_err(D::Error::custom)
     }
-}
-
-/// Deserialises a row of which only some fields may be asked for: see [`Object`].
-pub fn row<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-    let Some(raw) = Option::<Box<RawValue>>::deserialize(deserializer)? else { return Ok(None) };
-    let json = Box::<str>::from(raw);
-    if !json.starts_with('{') {
-        return Value::from_json(json.as_bytes()).map(Some).map_err(D::Error::custom);
-    }
-    let row = match Raw::read(json).map_err(D::Error::custom)? {
-        Ok(raw) => Value::Object(Object::raw(raw)),
-        Err(json) => Value::from_json(json.as_bytes()).map_err(D::Error::custom)?,
-    };
-    Ok(Some(row))
 }
 
 impl From<&str> for Value {

@@ -75,7 +75,7 @@ impl<O: Objects> Reader<'_, O> {
                 }
                 Err(error) => return Err(PortError { operation: "s3:GetObject", reason: error.to_string() }),
             };
-            match serde_json::from_str(&json) {
+            match ChangeEvent::from_json(&json) {
                 Ok(event) => reading.arrivals.push(Arrival { record, arrived_at, event, json: Cow::into_owned(json) }),
                 Err(error) => {
                     let reason = format!("not a change event of Freshet: {error}");

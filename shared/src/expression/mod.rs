@@ -20,7 +20,10 @@ use std::sync::LazyLock;
 use minijinja::{Environment, ErrorKind, value::Value as EngineValue};
 
 use self::{catalogue::Kind, engine::CHANGED, names::Names, rewritten::ComparedInARow, tokens::Token};
-pub use self::{scope::Scope, together::Together};
+pub use self::{
+    scope::Scope,
+    together::{Outcome, Together},
+};
 use crate::{nearest::did_you_mean, value::Value};
 
 /// How many steps of the engine an expression may take. A mapping takes tens; a loop that would not end is stopped

@@ -106,13 +106,13 @@ impl Document {
             description: self.description.as_ref().map(|text| text.get_ref().clone()),
             managed_by: self.managed_by.as_ref().map(|word| *word.get_ref()),
             on_drift: self.on_drift.as_ref().map(|word| *word.get_ref()).unwrap_or_default(),
+            together: Together::of(compiled.when.as_ref(), compiled.fields.values().map(|field| &field.expression)),
             when: compiled.when,
             on_leave: self.on_leave.as_ref().map(|word| *word.get_ref()).unwrap_or_default(),
             on_delete,
             on_expire: value(&self.on_expire).unwrap_or(on_delete),
             removes: self.removes(),
             lookups: compiled.lookups,
-            together: Together::of(compiled.fields.values().map(|field| &field.expression)),
             fields: compiled.fields,
         })
     }

@@ -4,7 +4,7 @@ use std::{collections::HashSet, ops::Range};
 
 use jiter::{Jiter, Peek};
 
-use super::{Number, Value, ValueError, json_error, object::Fields, parse};
+use super::{MAX_DEPTH, Number, Value, ValueError, json_error, object::Fields, parse};
 
 /// Objects with more fields have their names compared by a set.
 const FEW: usize = 32;
@@ -23,33 +23,39 @@ struct Place {
 }
 
 impl Raw {
-    /// From a text that is an object. `None` where one of its names is escaped, so that it does not stand in the text as it
-    /// is.
-    pub fn read(json: Box<str>) -> Result<Result<Self, Box<str>>, ValueError> {
-        let begin = json.as_ptr() as usize;
-        let mut fields: Vec<Place> = Vec::with_capacity(16);
-        let mut parser = Jiter::new(json.as_bytes());
-        parser.peek().map_err(json_error)?;
+    /// The object that begins where the parser of `whole` stands, and ends where it stands then. `None` where one of its
+    /// names is escaped, so that it does not stand in the text as it is.
+    pub fn read(parser: &mut Jiter<'_>, whole: &str, depth: usize) -> Result<Option<Self>, ValueError> {
+        let begin = parser.current_index();
+        let address = whole.as_ptr() as usize;
+        // Where a name that the parser hands over stands: elsewhere, if it had to be put together.
         let place_of = |name: &str| {
-            let from = (name.as_ptr() as usize).wrapping_sub(begin);
-            (from < json.len()).then(|| from..from + name.len())
+            let from = (name.as_ptr() as usize).wrapping_sub(address);
+            (from < whole.len()).then(|| from - begin..from - begin + name.len())
         };
+        let mut fields: Vec<Place> = Vec::with_capacity(FEW / 2);
+        let mut is_plain = true;
         let mut next = parser.known_object().map_err(json_error)?.map(place_of);
         while let Some(name) = next {
-            let Some(name) = name else { return Ok(Err(json)) };
             let peek = parser.peek().map_err(json_error)?;
-            let from = parser.current_index();
-            check(&mut parser, peek)?;
-            fields.push(Place { name, value: from..parser.current_index() });
+            let from = parser.current_index() - begin;
+            check(parser, peek, depth + 1)?;
+            match name {
+                Some(name) => fields.push(Place { name, value: from..parser.current_index() - begin }),
+                None => is_plain = false,
+            }
             next = parser.next_key().map_err(json_error)?.map(place_of);
         }
-        parser.finish().map_err(json_error)?;
-        let raw = Self { json, fields };
+        let json = &whole[begin..parser.current_index()];
+        if !is_plain {
+            return Ok(None);
+        }
+        let raw = Self { json: json.into(), fields };
         match raw.repeated() {
             Some(place) => {
-                Err(ValueError::DuplicateName { name: raw.json[place.name.clone()].to_owned(), at: place.value.start })
+                Err(ValueError::DuplicateName { name: raw.name(place).to_owned(), at: begin + place.value.start })
             }
-            None => Ok(Ok(raw)),
+            None => Ok(Some(raw)),
         }
     }
 
@@ -87,11 +93,23 @@ impl Raw {
     }
 }
 
-/// Reads over a value that is in an object.
-fn check(parser: &mut Jiter<'_>, peek: Peek) -> Result<(), ValueError> {
+/// Reads over a value.
+fn check(parser: &mut Jiter<'_>, peek: Peek, depth: usize) -> Result<(), ValueError> {
     match peek {
         Peek::String => parser.known_str().map(drop).map_err(json_error),
-        Peek::Null | Peek::True | Peek::False | Peek::Array | Peek::Object => parse(parser, peek, 1).map(drop),
+        Peek::Array => {
+            let mut next = parser.known_array().map_err(json_error)?;
+            // As deep as the list itself may be; the items are a level deeper.
+            while let Some(peek) = next {
+                if depth >= MAX_DEPTH {
+                    return Err(ValueError::TooDeep { at: parser.current_index() });
+                }
+                check(parser, peek, depth + 1)?;
+                next = parser.array_step().map_err(json_error)?;
+            }
+            Ok(())
+        }
+        Peek::Null | Peek::True | Peek::False | Peek::Object => parse(parser, peek, depth).map(drop),
         _ => {
             let at = parser.current_index();
             let bytes = parser.known_number_bytes(peek).map_err(json_error)?;
@@ -109,12 +127,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{
-        super::{MAX_DEPTH, Object, row},
+        super::{Object, row},
         *,
     };
 
-    fn read(json: &str) -> Result<Option<Value>, serde_json::Error> {
-        row(&mut serde_json::Deserializer::from_str(json))
+    fn read(json: &str) -> Result<Option<Value>, ValueError> {
+        let mut parser = Jiter::new(json.as_bytes());
+        let peek = parser.peek().map_err(json_error)?;
+        let row = row(&mut parser, json, peek)?;
+        parser.finish().map_err(json_error)?;
+        Ok(row)
     }
 
     /// Values as JSON has them, of few names, so that some come twice.

@@ -91,7 +91,7 @@ async fn events_of(objects: &impl Objects, lanes: Lanes, data: &[u8]) -> Result<
     let mut events = Vec::new();
     for payload in opened.items {
         match frame::redeem(objects, payload).await {
-            Ok(json) => events.extend(serde_json::from_str::<ChangeEvent>(&json)),
+            Ok(json) => events.extend(ChangeEvent::from_json(&json)),
             Err(ClaimError::Gone { .. }) => {}
             Err(error) => return Err(PortError { operation: "s3:GetObject", reason: error.to_string() }),
         }

@@ -2,13 +2,16 @@
 
 use std::cmp::Ordering;
 
-use minijinja::{Environment, Error, ErrorKind, value::Value as EngineValue};
+use minijinja::{
+    Environment, Error, ErrorKind,
+    value::{Value as EngineValue, ValueKind},
+};
 
 use super::{
     super::{
         absent, data,
         decimal::Decimal,
-        rewritten::{CONCATENATED, LISTED, ORDERED},
+        rewritten::{CONCATENATED, LISTED, MATCHED, ORDERED},
     },
     kind_of, text_of, wrong,
 };
@@ -17,6 +20,7 @@ use crate::expression::MAX_RESULT_BYTES;
 pub(super) fn add_to(engine: &mut Environment<'_>) {
     engine.add_filter(CONCATENATED, concatenated);
     engine.add_filter(LISTED, |list: EngineValue| list);
+    engine.add_filter(MATCHED, matched);
     for (sign, filter) in ORDERED {
         engine.add_filter(filter, move |operands: &EngineValue| {
             let mut operands = operands.try_iter()?;
@@ -73,4 +77,9 @@ fn concatenated(operands: &EngineValue) -> Result<EngineValue, Error> {
         }
     }
     Ok(EngineValue::from(together))
+}
+
+/// What a pipeline's filter gives, which is true or false.
+fn matched(given: &EngineValue) -> Result<bool, Error> {
+    if given.kind() == ValueKind::Bool { Ok(given.is_true()) } else { Err(wrong("a filter has to be true or false")) }
 }

@@ -67,7 +67,7 @@ fn reference() -> anyhow::Result<Pipeline> {
 
 /// From an event's JSON to its delivery's, as the function transform does it; `None` where nothing is sent.
 fn map(pipeline: &Pipeline, json: &str) -> anyhow::Result<Option<String>> {
-    let event: ChangeEvent = serde_json::from_str(json)?;
+    let event = ChangeEvent::from_json(json)?;
     match pipeline.evaluate(&event, &Scope::of(&event), &Rows::default())? {
         Evaluation::Filtered => Ok(None),
         Evaluation::Deliver(delivery) => Ok(Some(serde_json::to_string(&delivery)?)),
