@@ -11,7 +11,7 @@ use std::{
 };
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use aws_sdk_kinesis::primitives::Blob;
+use aws_sdk_kinesis::{error::SdkError, primitives::Blob};
 use freshet::{
     commands::pipelines,
     demo::sources,
@@ -91,8 +91,14 @@ async fn traffic(stack: &Stack, written: &AtomicU32, mut stop: watch::Receiver<b
         let view = format!(
             r#"{{"view_id":"{number}","visitor_id":"{visitor}","page":"/pricing","referrer":null,"at":{number}}}"#
         );
-        let put = aws.kinesis().put_record().stream_name("store-page-views").partition_key(visitor);
-        put.data(Blob::new(view)).send().await.unwrap();
+        // The stream throttles who writes to it, as it does the functions, and has taken nothing then.
+        loop {
+            let put = aws.kinesis().put_record().stream_name("store-page-views").partition_key(&visitor);
+            match put.data(Blob::new(view.clone())).send().await.map_err(SdkError::into_service_error) {
+                Ok(_) => break,
+                Err(error) => assert!(error.is_provisioned_throughput_exceeded_exception(), "{error}"),
+            }
+        }
         if number.is_multiple_of(4) {
             let person = format!("p-{}", number / 4 % VISITORS);
             let text = |text: &str| AttributeValue::S(text.to_owned());
