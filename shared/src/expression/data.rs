@@ -54,15 +54,18 @@ impl EngineObject for Row {
 
 /// The value of a text that was checked to be JSON. The usual texts and numbers need not be taken apart for it.
 fn json_to_engine(json: &str) -> EngineValue {
-    if let Some(text) = json.strip_prefix('"').and_then(|json| json.strip_suffix('"'))
-        && !text.contains('\\')
-    {
+    if let Some(text) = plain_text(json) {
         return EngineValue::from(text);
     }
     if let Ok(integer) = json.parse::<i64>() {
         return EngineValue::from(integer);
     }
     Value::from_json(json.as_bytes()).as_ref().map_or(EngineValue::UNDEFINED, to_engine)
+}
+
+/// The text of a JSON string in which nothing is escaped.
+pub(super) fn plain_text(json: &str) -> Option<&str> {
+    json.strip_prefix('"')?.strip_suffix('"').filter(|text| !text.contains('\\'))
 }
 
 /// Decimal digits that an `f64` always keeps (C's `DBL_DIG`).
@@ -160,14 +163,16 @@ pub(super) fn number(value: &EngineValue) -> Option<Number> {
 }
 
 fn number_from_engine(value: &EngineValue) -> Result<Value, String> {
-    let text = if value.is_integer() {
-        value.to_string()
-    } else {
-        let float = f64::try_from(value.clone()).map_err(|error| error.to_string())?;
-        if !float.is_finite() {
-            return Err("gives a number that is infinite or not a number".to_owned());
-        }
-        float.to_string()
-    };
-    Number::parse(&text).map(Value::Number).map_err(|error| error.to_string())
+    if value.is_integer() {
+        return Number::parse(&value.to_string()).map(Value::Number).map_err(|error| error.to_string());
+    }
+    f64::try_from(value.clone()).map_err(|error| error.to_string()).and_then(float)
+}
+
+/// The value of a number that was calculated.
+pub(super) fn float(float: f64) -> Result<Value, String> {
+    if !float.is_finite() {
+        return Err("gives a number that is infinite or not a number".to_owned());
+    }
+    Number::parse(&float.to_string()).map(Value::Number).map_err(|error| error.to_string())
 }

@@ -10,20 +10,17 @@ mod decimal;
 mod engine;
 mod filters;
 mod names;
+mod plain;
 mod rewritten;
 mod scope;
-mod together;
 mod tokens;
 
 use std::sync::LazyLock;
 
 use minijinja::{Environment, ErrorKind, value::Value as EngineValue};
 
-use self::{catalogue::Kind, engine::CHANGED, names::Names, rewritten::ComparedInARow, tokens::Token};
-pub use self::{
-    scope::Scope,
-    together::{Outcome, Together},
-};
+pub use self::scope::Scope;
+use self::{catalogue::Kind, engine::CHANGED, names::Names, plain::Plain, rewritten::ComparedInARow, tokens::Token};
 use crate::{nearest::did_you_mean, value::Value};
 
 /// How many steps of the engine an expression may take. A mapping takes tens; a loop that would not end is stopped
@@ -47,6 +44,8 @@ static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(engine::engine);
 pub struct Expression {
     source: String,
     compiled: minijinja::Expression<'static, 'static>,
+    /// The expression without the engine, where it needs none.
+    plain: Option<Plain>,
     names: Vec<String>,
 }
 
@@ -86,6 +85,7 @@ impl Expression {
                 "`{source}` compares more than two values in a row; write `1 < a and a < 3` for `1 < a < 3`"
             ))
         })?;
+        let plain = Plain::of(&rewritten);
         let compiled = ENGINE
             .compile_expression_owned(rewritten)
             .map_err(|error| ExpressionError::new(format!("`{source}` is not an expression: {}", describe(&error))))?;
@@ -121,7 +121,7 @@ impl Expression {
             )));
         }
         used.extend(in_text.changed);
-        Ok(Self { source: source.to_owned(), compiled, names: used })
+        Ok(Self { source: source.to_owned(), compiled, plain, names: used })
     }
 
     /// The paths that the expression reads: `after.email`, `before.plan`, and those that it asks whether they have
@@ -142,6 +142,13 @@ impl Expression {
 
     /// Evaluates to a value; a number stays a number.
     pub fn evaluate(&self, scope: &Scope) -> Result<Value, ExpressionError> {
+        if let Some(value) = self.plain.as_ref().and_then(|plain| plain.evaluate(scope)) {
+            return Ok(value);
+        }
+        self.evaluate_by_engine(scope)
+    }
+
+    fn evaluate_by_engine(&self, scope: &Scope) -> Result<Value, ExpressionError> {
         let result = self.compiled.eval(scope.context()).map_err(|error| self.explain(&error, scope))?;
         if result.is_undefined() {
             return Err(self.missing(scope));
@@ -151,6 +158,9 @@ impl Expression {
 
     /// Evaluates to a value; `None` where the expression asks for a field that is not there.
     pub fn evaluate_if_there(&self, scope: &Scope) -> Result<Option<Value>, ExpressionError> {
+        if let Some(value) = self.plain.as_ref().and_then(|plain| plain.evaluate(scope)) {
+            return Ok(Some(value));
+        }
         match self.compiled.eval(scope.context()) {
             Ok(result) if result.is_undefined() => Ok(None),
             Err(error) if error.kind() == ErrorKind::UndefinedError => Ok(None),

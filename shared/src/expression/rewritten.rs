@@ -14,8 +14,6 @@ pub(super) const CONCATENATED: &str = "concatenated";
 /// The filters that take the operands of a comparison by order, each with its sign.
 pub(super) const ORDERED: [(&str, &str); 4] =
     [("<", "less"), ("<=", "less_or_equal"), (">", "greater"), (">=", "greater_or_equal")];
-/// The filter that takes what a pipeline's filter gives, which has to be true or false.
-pub(super) const MATCHED: &str = "matched";
 /// The filter that gives back what it gets.
 pub(super) const LISTED: &str = "listed";
 

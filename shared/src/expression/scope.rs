@@ -1,19 +1,28 @@
 //! What an expression can see.
 
-use minijinja::value::{Value as EngineValue, merge_maps};
+use std::sync::OnceLock;
+
+use minijinja::value::Value as EngineValue;
 
 use super::{absent::Absent, data};
 use crate::{
     event::{ChangeEvent, Op},
     nearest::suggestion,
-    value::Value,
+    time::Timestamp,
+    value::{Object, Value},
 };
 
 /// One event as expressions see it: `after`, `before`, `key`, `op`, `occurred_at` (milliseconds since 1970), `source`.
 /// Without a before image, `before` is null with all its fields: a filter like `before.plan != 'pro'` is for creates, too.
 #[derive(Clone, Debug)]
 pub struct Scope {
-    context: EngineValue,
+    source: String,
+    op: Op,
+    occurred_at: Timestamp,
+    /// The rows that expressions can name; none is null with all its fields.
+    rows: Vec<(Box<str>, Option<Object>)>,
+    /// All of it for the engine, once it is asked.
+    context: OnceLock<EngineValue>,
 }
 
 impl Scope {
@@ -31,34 +40,60 @@ impl Scope {
     }
 
     fn with(event: &ChangeEvent, op: Op, before: Option<&Value>, after: Option<&Value>) -> Self {
-        let image = |image: Option<&Value>| image.map_or_else(|| EngineValue::from_object(Absent), data::to_engine);
+        let row = |image: Option<&Value>| image.and_then(Value::as_object).cloned();
         // A source that tells keys only still has a row to speak of.
-        let after = after.map_or_else(|| data::object_to_engine(event.key.attributes()), data::to_engine);
-        let context = EngineValue::from_pairs([
-            ("after", after),
-            ("before", image(before)),
-            ("key", data::object_to_engine(event.key.attributes())),
-            ("occurred_at", EngineValue::from(event.occurred_at.millis())),
-            ("op", EngineValue::from(op.as_str())),
-            ("source", EngineValue::from(event.source.as_str())),
-        ]);
-        Self { context }
+        let after = row(after).unwrap_or_else(|| event.key.attributes().clone());
+        let rows = vec![
+            ("after".into(), Some(after)),
+            ("before".into(), row(before)),
+            ("key".into(), Some(event.key.attributes().clone())),
+        ];
+        Self { source: event.source.clone(), op, occurred_at: event.occurred_at, rows, context: OnceLock::new() }
     }
 
     /// The same with a further name: that of a row, or of none, which is null with all its fields.
     #[must_use]
     pub fn with_row(&self, name: &str, row: Option<&Value>) -> Self {
-        let row = row.map_or_else(|| EngineValue::from_object(Absent), data::to_engine);
-        Self { context: merge_maps([EngineValue::from_pairs([(name, row)]), self.context()]) }
+        let mut scope = Self { context: OnceLock::new(), ..self.clone() };
+        scope.rows.push((name.into(), row.and_then(Value::as_object).cloned()));
+        scope
     }
 
-    pub(super) fn context(&self) -> EngineValue {
-        self.context.clone()
+    /// The row of a name; none where it is not there.
+    pub(super) fn row(&self, name: &str) -> Option<Option<&Object>> {
+        self.rows.iter().find(|(known, _)| **known == *name).map(|(_, row)| row.as_ref())
+    }
+
+    pub(super) const fn op(&self) -> &'static str {
+        self.op.as_str()
+    }
+
+    pub(super) fn source(&self) -> &str {
+        &self.source
+    }
+
+    pub(super) const fn occurred_at(&self) -> i64 {
+        self.occurred_at.millis()
+    }
+
+    pub(super) fn context(&self) -> &EngineValue {
+        self.context.get_or_init(|| {
+            let row = |row: &Option<Object>| {
+                row.as_ref().map_or_else(|| EngineValue::from_object(Absent), data::object_to_engine)
+            };
+            let rows = self.rows.iter().map(|(name, held)| (&**name, row(held)));
+            let facts = [
+                ("occurred_at", EngineValue::from(self.occurred_at())),
+                ("op", EngineValue::from(self.op())),
+                ("source", EngineValue::from(self.source())),
+            ];
+            EngineValue::from_pairs(rows.chain(facts))
+        })
     }
 
     /// Why the path (`after.address.city`) leads nowhere; `None` where it leads somewhere.
     pub(super) fn why_missing(&self, path: &str) -> Option<String> {
-        let mut value = self.context.clone();
+        let mut value = self.context().clone();
         let mut walked = String::new();
         for name in path.split('.') {
             if value.is_none() {

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     delivery::Removes,
     destination::{self, Action, Cause, Connector, Mode},
-    expression::{Expression, Together},
+    expression::Expression,
     nearest::did_you_mean,
 };
 
@@ -106,7 +106,6 @@ impl Document {
             description: self.description.as_ref().map(|text| text.get_ref().clone()),
             managed_by: self.managed_by.as_ref().map(|word| *word.get_ref()),
             on_drift: self.on_drift.as_ref().map(|word| *word.get_ref()).unwrap_or_default(),
-            together: Together::of(compiled.when.as_ref(), compiled.fields.values().map(|field| &field.expression)),
             when: compiled.when,
             on_leave: self.on_leave.as_ref().map(|word| *word.get_ref()).unwrap_or_default(),
             on_delete,

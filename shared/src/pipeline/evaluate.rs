@@ -10,7 +10,7 @@ use crate::{
     delivery::{Delivery, Step},
     destination::Mode,
     event::{ChangeEvent, Op, Origin},
-    expression::{ExpressionError, Outcome, Scope},
+    expression::{ExpressionError, Scope},
     lookup::{RowKey, Rows},
     value::{Object, Value},
 };
@@ -59,14 +59,7 @@ impl Pipeline {
     /// whoever knows better says so. `scope` is [`Scope::of`] the event, made once for all pipelines; `rows` are those
     /// that the pipeline [wants](Self::wants).
     pub fn evaluate(&self, event: &ChangeEvent, scope: &Scope, rows: &Rows) -> Result<Evaluation, ExpressionError> {
-        // In the one run that is enough for most events.
-        let is_plain = event.op != Op::Delete && !self.has_lookups();
-        let (prepared, values) = match if is_plain { self.together.evaluate(scope) } else { None } {
-            Some(Outcome::Values(values)) => (Prepared::Send(Step::Apply, Cow::Borrowed(scope)), Some(values)),
-            Some(Outcome::LeftOut) => (self.leave(event, scope, rows)?, None),
-            None => (self.prepare(event, scope, rows)?, None),
-        };
-        let (step, scope) = match prepared {
+        let (step, scope) = match self.prepare(event, scope, rows)? {
             Prepared::Send(step, scope) => (step, scope),
             Prepared::Filtered => return Ok(Evaluation::Filtered),
             Prepared::Unread(_) => {
@@ -76,10 +69,8 @@ impl Pipeline {
         };
         let fields = match step {
             // What is cleared are the fields that were sent at some time, those that are null now among them.
-            Step::Clear => self.map(&scope, None, |_| true)?,
-            Step::Apply => {
-                self.map(&scope, values.or_else(|| self.values(&scope)), |on_null| on_null == OnNull::Clear)?
-            }
+            Step::Clear => self.map(&scope, |_| true)?,
+            Step::Apply => self.map(&scope, |on_null| on_null == OnNull::Clear)?,
             _ => Object::new(),
         };
         Ok(Evaluation::Deliver(Box::new(Delivery {
@@ -200,32 +191,14 @@ impl Pipeline {
         }
     }
 
-    /// The fields' values in one run, where none of them fails.
-    fn values(&self, scope: &Scope) -> Option<Vec<Value>> {
-        match self.together.evaluate(scope)? {
-            Outcome::Values(values) => Some(values),
-            Outcome::LeftOut => None,
-        }
-    }
-
-    /// The fields; `nulls` tells by a field's policy whether it stands there with null. What is not in `values` is
-    /// evaluated.
-    fn map(
-        &self,
-        scope: &Scope,
-        values: Option<Vec<Value>>,
-        nulls: impl Fn(OnNull) -> bool,
-    ) -> Result<Object, ExpressionError> {
-        let mut values = values.map(Vec::into_iter);
+    /// The fields; `nulls` tells by a field's policy whether it stands there with null.
+    fn map(&self, scope: &Scope, nulls: impl Fn(OnNull) -> bool) -> Result<Object, ExpressionError> {
         let mut fields = Object::with_capacity(self.fields.len());
         for (name, field) in &self.fields {
-            let value = match values.as_mut().and_then(Iterator::next) {
-                Some(value) => value,
-                None => field
-                    .expression
-                    .evaluate(scope)
-                    .map_err(|error| ExpressionError { message: format!("the field `{name}`: {error}") })?,
-            };
+            let value = field
+                .expression
+                .evaluate(scope)
+                .map_err(|error| ExpressionError { message: format!("the field `{name}`: {error}") })?;
             if value != Value::Null || nulls(field.on_null) {
                 fields.insert(name.clone(), value);
             }

@@ -29,11 +29,7 @@ pub use self::{
     problem::{PipelineError, Problem},
     review::{FieldsFrom, Review, review},
 };
-use crate::{
-    delivery::Removes,
-    destination::Mode,
-    expression::{Expression, Together},
-};
+use crate::{delivery::Removes, destination::Mode, expression::Expression};
 
 /// A pipeline that has been checked against its destination, ready to run.
 #[derive(Debug)]
@@ -63,7 +59,6 @@ pub struct Pipeline {
     removes: Removes,
     lookups: Vec<Lookup>,
     fields: IndexMap<String, Field>,
-    together: Together,
 }
 
 /// A field of the destination, and what it is made of.

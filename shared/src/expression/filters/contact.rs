@@ -3,13 +3,14 @@
 use minijinja::{Environment, Error, value::Value as EngineValue};
 use phonelib::PhoneNumber;
 
-use super::{begin_of, of_text, text_of, wrong};
+use super::{OfText, begin_of, text_of, wrong};
 
 /// How long an address may be, in bytes: 64 before the `@` and 255 behind it (RFC 5321, 4.5.3.1).
 const LONGEST_ADDRESS: usize = 320;
 
+pub(super) const OF_TEXT: &[(&str, OfText)] = &[("email", email)];
+
 pub(super) fn add_to(engine: &mut Environment<'_>) {
-    engine.add_filter("email", of_text("email", email));
     engine.add_filter("phone", phone);
 }
 

@@ -16,7 +16,7 @@ use minijinja::{
     value::{Value as EngineValue, ValueIter, ValueKind},
 };
 
-pub(super) use self::together::is_in_order;
+pub(super) use self::together::{holds, is_in_order};
 use super::{MAX_RESULT_BYTES, absent, data};
 use crate::value::Value;
 
@@ -24,12 +24,26 @@ use crate::value::Value;
 pub(super) fn add_to(engine: &mut Environment<'_>) {
     text::add_to(engine);
     contact::add_to(engine);
-    digest::add_to(engine);
     money::add_to(engine);
     numbers::add_to(engine);
     dates::add_to(engine);
     lists::add_to(engine);
     together::add_to(engine);
+    for (name, filter) in filters_of_text() {
+        engine.add_filter(name, of_text(name, filter));
+    }
+}
+
+/// A filter of texts that gives a text.
+pub(super) type OfText = fn(&str) -> Result<String, Error>;
+
+fn filters_of_text() -> impl Iterator<Item = (&'static str, OfText)> {
+    [text::OF_TEXT, contact::OF_TEXT, digest::OF_TEXT].into_iter().flatten().copied()
+}
+
+/// The filter of texts that has the name.
+pub(super) fn of_text_named(name: &str) -> Option<OfText> {
+    filters_of_text().find(|(known, _)| *known == name).map(|(_, filter)| filter)
 }
 
 /// A mistake in what a filter was given: one sentence with the mend.
@@ -122,10 +136,10 @@ fn kind_of(value: &EngineValue) -> &'static str {
     }
 }
 
-/// A filter of texts that gives a text.
+/// The filter as the engine calls it.
 fn of_text(
     filter: &'static str,
-    apply: impl Fn(&str) -> Result<String, Error> + Send + Sync + 'static,
+    apply: OfText,
 ) -> impl Fn(&EngineValue) -> Result<EngineValue, Error> + Send + Sync + 'static {
     move |value| match text_of(value, filter)? {
         None => Ok(EngineValue::from(())),

@@ -2,22 +2,25 @@
 
 use minijinja::{Environment, Error, value::Value as EngineValue};
 
-use super::{of_text, text_of, wrong};
+use super::{OfText, text_of, wrong};
 
 /// How much longer than its input `replace` may make a text, in bytes.
 const MOST_BYTES: usize = 400_000;
 
+pub(super) const OF_TEXT: &[(&str, OfText)] = &[
+    ("string", |text| Ok(text.to_owned())),
+    ("lower", |text| Ok(text.to_lowercase())),
+    ("upper", |text| Ok(text.to_uppercase())),
+    ("trim", |text| Ok(text.trim().to_owned())),
+    ("title", |text| Ok(title(text))),
+    ("slug", |text| Ok(slug(text))),
+    ("redact", |text| Ok(redact(text))),
+];
+
 pub(super) fn add_to(engine: &mut Environment<'_>) {
-    engine.add_filter("string", of_text("string", |text| Ok(text.to_owned())));
-    engine.add_filter("lower", of_text("lower", |text| Ok(text.to_lowercase())));
-    engine.add_filter("upper", of_text("upper", |text| Ok(text.to_uppercase())));
-    engine.add_filter("trim", of_text("trim", |text| Ok(text.trim().to_owned())));
-    engine.add_filter("title", of_text("title", |text| Ok(title(text))));
-    engine.add_filter("slug", of_text("slug", |text| Ok(slug(text))));
     engine.add_filter("truncate", truncate);
     engine.add_filter("replace", replace);
     engine.add_filter("split", split);
-    engine.add_filter("redact", of_text("redact", |text| Ok(redact(text))));
 }
 
 /// Each word with a capital first, the rest small.

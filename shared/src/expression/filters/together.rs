@@ -2,16 +2,13 @@
 
 use std::cmp::Ordering;
 
-use minijinja::{
-    Environment, Error, ErrorKind,
-    value::{Value as EngineValue, ValueKind},
-};
+use minijinja::{Environment, Error, ErrorKind, value::Value as EngineValue};
 
 use super::{
     super::{
         absent, data,
         decimal::Decimal,
-        rewritten::{CONCATENATED, LISTED, MATCHED, ORDERED},
+        rewritten::{CONCATENATED, LISTED, ORDERED},
     },
     kind_of, text_of, wrong,
 };
@@ -20,7 +17,6 @@ use crate::expression::MAX_RESULT_BYTES;
 pub(super) fn add_to(engine: &mut Environment<'_>) {
     engine.add_filter(CONCATENATED, concatenated);
     engine.add_filter(LISTED, |list: EngineValue| list);
-    engine.add_filter(MATCHED, matched);
     for (sign, filter) in ORDERED {
         engine.add_filter(filter, move |operands: &EngineValue| {
             let mut operands = operands.try_iter()?;
@@ -48,12 +44,17 @@ pub(in super::super) fn is_in_order(
             _ => return Err(no_order(left, sign, right)),
         },
     };
-    Ok(match sign {
-        "<" => order == Ordering::Less,
-        "<=" => order != Ordering::Greater,
-        ">" => order == Ordering::Greater,
-        _ => order != Ordering::Less,
-    })
+    Ok(holds(sign)(order))
+}
+
+/// Whether the sign of a comparison holds for two values in this order.
+pub(in super::super) fn holds(sign: &str) -> fn(Ordering) -> bool {
+    match sign {
+        "<" => Ordering::is_lt,
+        "<=" => Ordering::is_le,
+        ">" => Ordering::is_gt,
+        _ => Ordering::is_ge,
+    }
 }
 
 fn decimal(value: &EngineValue) -> Option<Decimal> {
@@ -77,9 +78,4 @@ fn concatenated(operands: &EngineValue) -> Result<EngineValue, Error> {
         }
     }
     Ok(EngineValue::from(together))
-}
-
-/// What a pipeline's filter gives, which is true or false.
-fn matched(given: &EngineValue) -> Result<bool, Error> {
-    if given.kind() == ValueKind::Bool { Ok(given.is_true()) } else { Err(wrong("a filter has to be true or false")) }
 }
