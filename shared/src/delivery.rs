@@ -131,7 +131,16 @@ pub struct Told {
 impl Delivery {
     /// The id of a pipeline's delivery of an event.
     pub fn id_of(pipeline: &str, event: &ChangeEvent) -> String {
-        format!("{pipeline}/{}", event.id)
+        [pipeline, "/", &event.id].concat()
+    }
+
+    /// As it stands in a message.
+    pub fn to_json(&self) -> String {
+        // Room for most.
+        let mut json = Vec::with_capacity(1024);
+        // Writing to memory cannot fail, and all names are strings.
+        let _ = serde_json::to_writer(&mut json, self);
+        String::from_utf8(json).unwrap_or_default()
     }
 
     /// The event's place in the order of its key.

@@ -12,7 +12,9 @@ pub struct Key(Object);
 impl Key {
     /// From the key attributes, in any order.
     pub fn new(mut attributes: Object) -> Self {
-        attributes.sort_unstable_keys();
+        if attributes.len() > 1 {
+            attributes.sort_unstable_keys();
+        }
         Self(attributes)
     }
 

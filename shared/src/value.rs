@@ -292,7 +292,7 @@ impl Serialize for Number {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.as_i64() {
             Some(integer) if self.0 != "-0" => serializer.serialize_i64(integer),
-            _ => RawValue::from_string(self.0.clone()).map_err(S::Error::custom)?.serialize(serializer),
+            _ => serde_json::from_str::<&RawValue>(&self.0).map_err(S::Error::custom)?.serialize(serializer),
         }
     }
 }

@@ -146,7 +146,7 @@ impl Mapper<'_> {
         items.entry(pipeline.destination.clone()).or_default().push(Item {
             lane: queue.lanes.lane_of(&delivery.source, &delivery.key),
             id: delivery.id.clone(),
-            json: serde_json::to_string(delivery).unwrap_or_default(),
+            json: delivery.to_json(),
             record,
         });
     }

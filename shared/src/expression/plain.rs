@@ -17,6 +17,7 @@ use super::{
     Scope, data,
     filters::{self, OfText},
     rewritten::{CONCATENATED, ORDERED},
+    scope::Row,
 };
 use crate::value::{Part, Value};
 
@@ -159,8 +160,8 @@ impl Plain {
     fn given<'g>(&'g self, scope: &'g Scope) -> Option<Given<'g>> {
         Some(match self {
             Self::Field { row, name } => match scope.row(row)? {
-                None => Given::Null,
-                Some(row) => row.part(name).map_or(Some(Given::Undefined), Given::part)?,
+                Row::Absent => Given::Null,
+                Row::There(fields) => fields.part(name).map_or(Some(Given::Undefined), Given::part)?,
             },
             Self::Op => Given::Text(Cow::Borrowed(scope.op())),
             Self::Source => Given::Text(Cow::Borrowed(scope.source())),

@@ -1,6 +1,6 @@
 //! What an expression can see.
 
-use std::sync::OnceLock;
+use std::{borrow::Cow, sync::OnceLock};
 
 use minijinja::value::Value as EngineValue;
 
@@ -19,10 +19,24 @@ pub struct Scope {
     source: String,
     op: Op,
     occurred_at: Timestamp,
-    /// The rows that expressions can name; none is null with all its fields.
-    rows: Vec<(Box<str>, Option<Object>)>,
+    /// The rows that expressions can name.
+    rows: Vec<(Cow<'static, str>, Row)>,
     /// All of it for the engine, once it is asked.
     context: OnceLock<EngineValue>,
+}
+
+/// A row that expressions can name.
+#[derive(Clone, Debug)]
+pub(super) enum Row {
+    There(Object),
+    /// Null, with all its fields.
+    Absent,
+}
+
+impl Row {
+    fn of(row: Option<&Value>) -> Self {
+        row.and_then(Value::as_object).map_or(Self::Absent, |fields| Self::There(fields.clone()))
+    }
 }
 
 impl Scope {
@@ -40,14 +54,10 @@ impl Scope {
     }
 
     fn with(event: &ChangeEvent, op: Op, before: Option<&Value>, after: Option<&Value>) -> Self {
-        let row = |image: Option<&Value>| image.and_then(Value::as_object).cloned();
+        let key = || Row::There(event.key.attributes().clone());
         // A source that tells keys only still has a row to speak of.
-        let after = row(after).unwrap_or_else(|| event.key.attributes().clone());
-        let rows = vec![
-            ("after".into(), Some(after)),
-            ("before".into(), row(before)),
-            ("key".into(), Some(event.key.attributes().clone())),
-        ];
+        let after = if after.is_some() { Row::of(after) } else { key() };
+        let rows = vec![("after".into(), after), ("before".into(), Row::of(before)), ("key".into(), key())];
         Self { source: event.source.clone(), op, occurred_at: event.occurred_at, rows, context: OnceLock::new() }
     }
 
@@ -55,13 +65,13 @@ impl Scope {
     #[must_use]
     pub fn with_row(&self, name: &str, row: Option<&Value>) -> Self {
         let mut scope = Self { context: OnceLock::new(), ..self.clone() };
-        scope.rows.push((name.into(), row.and_then(Value::as_object).cloned()));
+        scope.rows.push((Cow::Owned(name.to_owned()), Row::of(row)));
         scope
     }
 
-    /// The row of a name; none where it is not there.
-    pub(super) fn row(&self, name: &str) -> Option<Option<&Object>> {
-        self.rows.iter().find(|(known, _)| **known == *name).map(|(_, row)| row.as_ref())
+    /// The row of a name.
+    pub(super) fn row(&self, name: &str) -> Option<&Row> {
+        self.rows.iter().find(|(known, _)| known == name).map(|(_, row)| row)
     }
 
     pub(super) const fn op(&self) -> &'static str {
@@ -78,8 +88,9 @@ impl Scope {
 
     pub(super) fn context(&self) -> &EngineValue {
         self.context.get_or_init(|| {
-            let row = |row: &Option<Object>| {
-                row.as_ref().map_or_else(|| EngineValue::from_object(Absent), data::object_to_engine)
+            let row = |row: &Row| match row {
+                Row::There(fields) => data::object_to_engine(fields),
+                Row::Absent => EngineValue::from_object(Absent),
             };
             let rows = self.rows.iter().map(|(name, held)| (&**name, row(held)));
             let facts = [

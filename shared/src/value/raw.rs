@@ -16,71 +16,28 @@ pub(super) struct Raw {
     fields: Vec<Place>,
 }
 
+/// Where a field stands in its object, in bytes from its beginning.
 #[derive(Clone, Debug)]
 struct Place {
-    name: Range<usize>,
-    value: Range<usize>,
+    name: Range<u32>,
+    value: Range<u32>,
 }
 
 impl Raw {
-    /// The object that begins where the parser of `whole` stands, and ends where it stands then. `None` where one of its
-    /// names is escaped, so that it does not stand in the text as it is.
+    /// The object that begins where the parser of `whole` stands, and ends where it stands then. `None` where a name in
+    /// it is escaped, so that it does not stand in the text as it is.
     pub fn read(parser: &mut Jiter<'_>, whole: &str, depth: usize) -> Result<Option<Self>, ValueError> {
         let begin = parser.current_index();
-        let address = whole.as_ptr() as usize;
-        // Where a name that the parser hands over stands: elsewhere, if it had to be put together.
-        let place_of = |name: &str| {
-            let from = (name.as_ptr() as usize).wrapping_sub(address);
-            (from < whole.len()).then(|| from - begin..from - begin + name.len())
-        };
-        let mut fields: Vec<Place> = Vec::with_capacity(FEW / 2);
-        let mut is_plain = true;
-        let mut next = parser.known_object().map_err(json_error)?.map(place_of);
-        while let Some(name) = next {
-            let peek = parser.peek().map_err(json_error)?;
-            let from = parser.current_index() - begin;
-            check(parser, peek, depth + 1)?;
-            match name {
-                Some(name) => fields.push(Place { name, value: from..parser.current_index() - begin }),
-                None => is_plain = false,
-            }
-            next = parser.next_key().map_err(json_error)?.map(place_of);
-        }
+        let fields = places(parser, whole, depth)?;
         let json = &whole[begin..parser.current_index()];
-        if !is_plain {
-            return Ok(None);
-        }
-        let raw = Self { json: json.into(), fields };
-        match raw.repeated() {
-            Some(place) => {
-                Err(ValueError::DuplicateName { name: raw.name(place).to_owned(), at: begin + place.value.start })
-            }
-            None => Ok(Some(raw)),
-        }
-    }
-
-    /// The second field of a name.
-    fn repeated(&self) -> Option<&Place> {
-        if self.fields.len() > FEW {
-            let mut names = HashSet::with_capacity(self.fields.len());
-            return self.fields.iter().find(|place| !names.insert(&self.json[place.name.clone()]));
-        }
-        let is_before = |index: usize, name: &str| self.fields[..index].iter().any(|other| self.name(other) == name);
-        self.fields
-            .iter()
-            .enumerate()
-            .find(|(index, place)| is_before(*index, self.name(place)))
-            .map(|(_, place)| place)
-    }
-
-    fn name(&self, place: &Place) -> &str {
-        &self.json[place.name.clone()]
+        Ok(fields.map(|fields| Self { json: json.into(), fields }))
     }
 
     /// The JSON of a field.
     pub fn field(&self, name: &str) -> Option<&str> {
-        let place = self.fields.iter().find(|place| place.name.len() == name.len() && self.name(place) == name)?;
-        Some(&self.json[place.value.clone()])
+        let of = |range: &Range<u32>| range.start as usize..range.end as usize;
+        let is_it = |place: &&Place| self.json.as_bytes().get(of(&place.name)) == Some(name.as_bytes());
+        self.json.get(of(&self.fields.iter().find(is_it)?.value))
     }
 
     /// All fields.
@@ -93,33 +50,97 @@ impl Raw {
     }
 }
 
-/// Reads over a value.
-fn check(parser: &mut Jiter<'_>, peek: Peek, depth: usize) -> Result<(), ValueError> {
+/// Reads over an object and tells where its fields stand; `None` where a name in it is escaped.
+fn places(parser: &mut Jiter<'_>, whole: &str, depth: usize) -> Result<Option<Vec<Place>>, ValueError> {
+    let begin = parser.current_index();
+    // Where a name that the parser hands over stands: elsewhere, if it had to be put together.
+    let place_of = |name: &str| {
+        let from = (name.as_ptr() as usize).wrapping_sub(whole.as_ptr() as usize);
+        if from < whole.len() { range(from - begin, from - begin + name.len()) } else { None }
+    };
+    let mut fields: Vec<Place> = Vec::with_capacity(FEW / 2);
+    let mut is_plain = true;
+    let mut next = parser.known_object().map_err(json_error)?.map(place_of);
+    while let Some(name) = next {
+        let peek = parser.peek().map_err(json_error)?;
+        let from = parser.current_index() - begin;
+        is_plain &= check(parser, whole, peek, depth + 1)?;
+        match (name, range(from, parser.current_index() - begin)) {
+            (Some(name), Some(value)) => fields.push(Place { name, value }),
+            _ => is_plain = false,
+        }
+        next = parser.next_key().map_err(json_error)?.map(place_of);
+    }
+    if !is_plain {
+        return Ok(None);
+    }
+    let object = &whole.as_bytes()[begin..];
+    match repeated(object, &fields) {
+        Some(place) => {
+            let name = String::from_utf8_lossy(place.name_in(object)).into_owned();
+            Err(ValueError::DuplicateName { name, at: begin + place.value.start as usize })
+        }
+        None => Ok(Some(fields)),
+    }
+}
+
+fn range(from: usize, to: usize) -> Option<Range<u32>> {
+    Some(u32::try_from(from).ok()?..u32::try_from(to).ok()?)
+}
+
+impl Place {
+    fn name_in<'o>(&self, object: &'o [u8]) -> &'o [u8] {
+        &object[self.name.start as usize..self.name.end as usize]
+    }
+}
+
+/// The second field of a name.
+fn repeated<'f>(object: &[u8], fields: &'f [Place]) -> Option<&'f Place> {
+    if fields.len() > FEW {
+        let mut names = HashSet::with_capacity(fields.len());
+        return fields.iter().find(|place| !names.insert(place.name_in(object)));
+    }
+    // A bit for each name's length and ends: where it is new, no name before is the same.
+    let mut seen = 0_u64;
+    fields.iter().enumerate().find_map(|(index, place)| {
+        let name = place.name_in(object);
+        let end = |byte: Option<&u8>| byte.map_or(0, |byte| usize::from(*byte));
+        let bit = 1 << ((name.len() + 5 * end(name.first()) + 11 * end(name.last())) % 64);
+        let is_new = seen & bit == 0;
+        seen |= bit;
+        (!is_new && fields[..index].iter().any(|other| other.name_in(object) == name)).then_some(place)
+    })
+}
+
+/// Reads over a value; false where a name in it is escaped.
+fn check(parser: &mut Jiter<'_>, whole: &str, peek: Peek, depth: usize) -> Result<bool, ValueError> {
+    if depth > MAX_DEPTH {
+        return Err(ValueError::TooDeep { at: parser.current_index() });
+    }
     match peek {
-        Peek::String => parser.known_str().map(drop).map_err(json_error),
+        Peek::String => {
+            parser.known_str().map_err(json_error)?;
+        }
+        Peek::Object => return Ok(places(parser, whole, depth)?.is_some()),
         Peek::Array => {
+            let mut is_plain = true;
             let mut next = parser.known_array().map_err(json_error)?;
-            // As deep as the list itself may be; the items are a level deeper.
             while let Some(peek) = next {
-                if depth >= MAX_DEPTH {
-                    return Err(ValueError::TooDeep { at: parser.current_index() });
-                }
-                check(parser, peek, depth + 1)?;
+                is_plain &= check(parser, whole, peek, depth + 1)?;
                 next = parser.array_step().map_err(json_error)?;
             }
-            Ok(())
+            return Ok(is_plain);
         }
-        Peek::Null | Peek::True | Peek::False | Peek::Object => parse(parser, peek, depth).map(drop),
+        Peek::Null | Peek::True | Peek::False => return parse(parser, peek, depth).map(|_| true),
         _ => {
             let at = parser.current_index();
             let bytes = parser.known_number_bytes(peek).map_err(json_error)?;
-            if Number::is_one(bytes) {
-                Ok(())
-            } else {
-                Err(ValueError::Json { at, reason: "expected a value".to_owned() })
+            if !Number::is_one(bytes) {
+                return Err(ValueError::Json { at, reason: "expected a value".to_owned() });
             }
         }
     }
+    Ok(true)
 }
 
 #[cfg(test)]

@@ -167,7 +167,7 @@ pub fn messages(batches: &[Vec<Delivery>]) -> Vec<Message> {
             .map(|delivery| Item {
                 lane: lanes().lane_of(&delivery.source, &delivery.key),
                 id: delivery.id.clone(),
-                json: serde_json::to_string(delivery).unwrap(),
+                json: delivery.to_json(),
                 record: 0,
             })
             .collect();

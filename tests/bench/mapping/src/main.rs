@@ -70,7 +70,7 @@ fn map(pipeline: &Pipeline, json: &str) -> anyhow::Result<Option<String>> {
     let event = ChangeEvent::from_json(json)?;
     match pipeline.evaluate(&event, &Scope::of(&event), &Rows::default())? {
         Evaluation::Filtered => Ok(None),
-        Evaluation::Deliver(delivery) => Ok(Some(serde_json::to_string(&delivery)?)),
+        Evaluation::Deliver(delivery) => Ok(Some(delivery.to_json())),
     }
 }
 

@@ -63,7 +63,7 @@ impl Errand {
             |error: serde_json::Error| format!("it holds no delivery ({error}), so nothing can be sent; {DISCARD}");
         let delivery: Delivery = serde_json::from_str(&json).map_err(no_delivery)?;
         let delivery = Delivery { redriven: true, ..delivery };
-        let json = serde_json::to_string(&delivery).map_err(no_delivery)?;
+        let json = delivery.to_json();
         let destination = kept.failure.destination.clone();
         let destination = destination.ok_or_else(|| format!("its destination is not known; {DISCARD}"))?;
         if !deployed.destinations.contains_key(&destination) {
