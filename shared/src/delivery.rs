@@ -214,7 +214,7 @@ mod tests {
         later.position = Position::parse("6").unwrap();
         later.version = 2;
         assert_eq!(delivery.digest(), later.digest());
-        later.fields.insert("plan".into(), Value::Null);
+        later.fields.insert("plan", Value::Null);
         assert_ne!(delivery.digest(), later.digest());
         later.fields.clear();
         later.step = Step::Archive;

@@ -13,7 +13,7 @@ use jiter::{Jiter, JiterError, JiterErrorType, JsonErrorType, Peek};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::Error as _};
 use serde_json::value::RawValue;
 
-pub use self::object::{Object, Part};
+pub use self::object::{Name, Object, Part};
 use self::{object::Fields, raw::Raw};
 
 /// How deep arrays and objects may nest. DynamoDB allows 32 levels ("Quotas and limits", nested attribute depth);
@@ -237,18 +237,18 @@ pub(crate) fn parse(parser: &mut Jiter<'_>, peek: Peek, depth: usize) -> Result<
         }
         Peek::Object => {
             let mut fields = Fields::default();
-            let mut next = parser.known_object().map_err(json_error)?.map(str::to_owned);
+            let mut next = parser.known_object().map_err(json_error)?.map(Name::from);
             while let Some(name) = next {
                 let field = match fields.entry(name) {
                     Entry::Vacant(field) => field,
                     Entry::Occupied(field) => {
-                        let (name, at) = (field.key().clone(), parser.current_index());
+                        let (name, at) = (field.key().to_string(), parser.current_index());
                         return Err(ValueError::DuplicateName { name, at });
                     }
                 };
                 let peek = parser.peek().map_err(json_error)?;
                 field.insert(parse(parser, peek, depth + 1)?);
-                next = parser.next_key().map_err(json_error)?.map(str::to_owned);
+                next = parser.next_key().map_err(json_error)?.map(Name::from);
             }
             Ok(Value::Object(fields.into()))
         }

@@ -39,7 +39,7 @@ impl<'de> Visitor<'de> for Attributes {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
         let mut fields = Object::with_capacity(map.size_hint().unwrap_or(8));
         while let Some(name) = map.next_key::<String>()? {
-            if fields.contains_key(&name) {
+            if fields.contains_key(name.as_str()) {
                 return Err(A::Error::custom(format!(".{name}: this name appears twice")));
             }
             let value = map

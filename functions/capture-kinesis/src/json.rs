@@ -81,7 +81,7 @@ pub fn read(data: &[u8], magic: bool, partition_key: &str, source: &Source) -> R
 }
 
 fn key(fields: &Object, names: &[String]) -> Result<Key, EventError> {
-    let attribute = |name: &String| match fields.get(name) {
+    let attribute = |name: &String| match fields.get(name.as_str()) {
         Some(value @ (Value::String(_) | Value::Number(_) | Value::Bool(_))) => Ok((name.clone(), value.clone())),
         other => Err(EventError::Key { field: name.clone(), found: other.map_or("missing", Value::kind) }),
     };

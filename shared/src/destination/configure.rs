@@ -73,12 +73,12 @@ impl Connector {
     pub fn configure(&'static self, name: &str, settings: &Object) -> Result<Destination, Vec<Problem>> {
         let mut problems = Vec::new();
         let names = || self.settings.iter().map(Setting::name);
-        for unknown in settings.keys().filter(|given| !names().any(|known| known == *given)) {
+        for unknown in settings.keys().filter(|given| !names().any(|known| known == &***given)) {
             let mend = did_you_mean(unknown, names()).unwrap_or_else(|| {
                 format!("the settings of {} are: {}", self.slug(), names().collect::<Vec<_>>().join(", "))
             });
             let reason = format!("{} has no such setting", self.slug());
-            problems.push(Problem { setting: unknown.clone(), reason, mend });
+            problems.push(Problem { setting: unknown.to_string(), reason, mend });
         }
         let mut resolved = HashMap::new();
         for setting in &self.settings {

@@ -14,7 +14,7 @@ impl Connector {
         template
             .render(&mut |placeholder| {
                 let Placeholder::Setting(name) = placeholder else { return Err(()) };
-                let given = settings.get(name).filter(|value| **value != Value::Null);
+                let given = settings.get(&**name).filter(|value| **value != Value::Null);
                 given.and_then(text_of).or_else(|| self.default_of(name)).ok_or(())
             })
             .ok()

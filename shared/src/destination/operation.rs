@@ -133,7 +133,7 @@ impl Operation<'_> {
             return Check::Send;
         }
         for field in action.fields.iter().filter(|field| field.required) {
-            if fields.get(&field.name).is_none_or(|value| *value == Value::Null) {
+            if fields.get(&*field.name).is_none_or(|value| *value == Value::Null) {
                 return Check::Reject(format!(
                     "the field {:?} is required and has no value; map it in the pipeline's [fields], give the row a value \
                      at the source, or filter such rows out with `when`",
@@ -257,7 +257,7 @@ impl Operation<'_> {
                 ),
                 Placeholder::Trace => Value::String(trace_of(delivery)),
                 Placeholder::Fields => Value::Object(self.fields(parcel, |_| true)?),
-                Placeholder::Field(name) => match delivery.fields.get(name) {
+                Placeholder::Field(name) => match delivery.fields.get(&**name) {
                     Some(value) => self.written(name, self.kept(name, value))?,
                     None => return Ok(None),
                 },
@@ -522,7 +522,7 @@ idempotency_header = "idempotency-key"
                     .zip(&texts)
                     .map(|(number, text)| {
                         let mut delivery = delivery(number, r#"{"email":"a@b.example"}"#);
-                        delivery.fields.insert("text".into(), Value::from(text.as_str()));
+                        delivery.fields.insert("text", Value::from(text.as_str()));
                         delivery
                     })
                     .collect();

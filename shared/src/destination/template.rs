@@ -168,7 +168,10 @@ impl Json {
             Value::String(text) => Self::Text(Text::parse(&text)?),
             Value::Array(items) => Self::Array(items.into_iter().map(Self::of).collect::<Result<_, _>>()?),
             Value::Object(fields) => Self::Object(
-                fields.into_iter().map(|(name, value)| Ok((name, Self::of(value)?))).collect::<Result<_, String>>()?,
+                fields
+                    .into_iter()
+                    .map(|(name, value)| Ok((name.to_string(), Self::of(value)?)))
+                    .collect::<Result<_, String>>()?,
             ),
             other => Self::Literal(other),
         })

@@ -53,7 +53,7 @@ impl ChangeEvent {
     /// Left out, the operation is told by the images; the key is the field `id` of the row, else the first that ends in
     /// `_id`, else the first; the position is `place`, in epoch 1; the time is the beginning of 2026.
     pub fn written(source: &str, place: usize, mut parts: Object) -> Result<Self, WrittenProblem> {
-        if let Some(unknown) = parts.keys().find(|name| !PARTS.contains(&name.as_str())) {
+        if let Some(unknown) = parts.keys().find(|name| !PARTS.contains(&&***name)) {
             let mend = did_you_mean(unknown, PARTS).unwrap_or_else(|| format!("it has {}", PARTS.join(", ")));
             return Err(problem(None, format!("an event has no `{unknown}`; {mend}")));
         }

@@ -44,7 +44,7 @@ impl EngineObject for Row {
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Values(self.0.keys().map(|name| EngineValue::from(name.as_str())).collect())
+        Enumerator::Values(self.0.keys().map(|name| EngineValue::from(&**name)).collect())
     }
 
     fn enumerator_len(self: &Arc<Self>) -> Option<usize> {

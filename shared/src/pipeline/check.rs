@@ -16,6 +16,7 @@ use crate::{
     destination::{self, Action, Cause, Connector, Mode},
     expression::Expression,
     nearest::did_you_mean,
+    value::Name,
 };
 
 /// How long a pipeline's name may be: it is part of keys in the ledger.
@@ -26,7 +27,7 @@ const MAX_NAME: usize = 64;
 pub(super) struct Compiled {
     pub lookups: Vec<Lookup>,
     pub when: Option<Expression>,
-    pub fields: IndexMap<String, Field>,
+    pub fields: IndexMap<Name, Field>,
 }
 
 impl Document {
@@ -43,7 +44,7 @@ impl Document {
         let field = |(name, line): (&String, &FieldLine)| match Expression::compile(line.value.get_ref(), &names) {
             Ok(expression) => {
                 let on_null = line.on_null.as_ref().map_or(on_null, |policy| *policy.get_ref());
-                Some((name.clone(), Field { expression, on_null }))
+                Some((Name::from(name.as_str()), Field { expression, on_null }))
             }
             Err(_) if is_policy(name) => {
                 let message =

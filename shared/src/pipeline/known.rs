@@ -168,7 +168,7 @@ impl KnownFields {
 
     fn learn_under(&mut self, above: &str, row: &Object) {
         for (name, value) in row {
-            let path = if above.is_empty() { name.clone() } else { format!("{above}.{name}") };
+            let path = if above.is_empty() { name.to_string() } else { format!("{above}.{name}") };
             if let Value::Object(fields) = value {
                 self.learn_under(&path, fields);
             }

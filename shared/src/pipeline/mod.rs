@@ -29,7 +29,7 @@ pub use self::{
     problem::{PipelineError, Problem},
     review::{FieldsFrom, Review, review},
 };
-use crate::{delivery::Removes, destination::Mode, expression::Expression};
+use crate::{delivery::Removes, destination::Mode, expression::Expression, value::Name};
 
 /// A pipeline that has been checked against its destination, ready to run.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ pub struct Pipeline {
     on_expire: OnDelete,
     removes: Removes,
     lookups: Vec<Lookup>,
-    fields: IndexMap<String, Field>,
+    fields: IndexMap<Name, Field>,
 }
 
 /// A field of the destination, and what it is made of.
@@ -92,7 +92,7 @@ impl Pipeline {
 
     /// The fields with their expressions, in the document's order.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &Expression)> {
-        self.fields.iter().map(|(name, field)| (name.as_str(), &field.expression))
+        self.fields.iter().map(|(name, field)| (&**name, &field.expression))
     }
 }
 

@@ -127,7 +127,7 @@ fn expressions<'e>(document: &'e Document, compiled: &'e Compiled) -> impl Itera
         lenient: false,
     });
     let fields = compiled.fields.iter().map(|(name, field)| Read {
-        at: document.fields[name].value.span().start,
+        at: document.fields[&**name].value.span().start,
         what: format!("the field `{name}`"),
         expression: &field.expression,
         lenient: false,

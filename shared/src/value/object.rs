@@ -11,7 +11,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::{Value, raw::Raw};
 
-pub(super) type Fields = IndexMap<String, Value, RandomState>;
+/// A field's name. A clone shares it: the fields of a pipeline have the same names for each event.
+pub type Name = Arc<str>;
+
+pub(super) type Fields = IndexMap<Name, Value, RandomState>;
 
 /// An object's fields, in the order in which they came.
 ///
@@ -46,6 +49,11 @@ impl Object {
     /// Without fields, and with room for so many.
     pub fn with_capacity(count: usize) -> Self {
         Fields::with_capacity_and_hasher(count, RandomState::default()).into()
+    }
+
+    /// Sets a field, and answers its value before.
+    pub fn insert(&mut self, name: impl Into<Name>, value: Value) -> Option<Value> {
+        (**self).insert(name.into(), value)
     }
 
     /// Whether it has no field.
@@ -105,15 +113,15 @@ impl From<Fields> for Object {
     }
 }
 
-impl FromIterator<(String, Value)> for Object {
-    fn from_iter<I: IntoIterator<Item = (String, Value)>>(fields: I) -> Self {
-        fields.into_iter().collect::<Fields>().into()
+impl<N: Into<Name>> FromIterator<(N, Value)> for Object {
+    fn from_iter<I: IntoIterator<Item = (N, Value)>>(fields: I) -> Self {
+        fields.into_iter().map(|(name, value)| (name.into(), value)).collect::<Fields>().into()
     }
 }
 
 impl IntoIterator for Object {
-    type Item = (String, Value);
-    type IntoIter = indexmap::map::IntoIter<String, Value>;
+    type Item = (Name, Value);
+    type IntoIter = indexmap::map::IntoIter<Name, Value>;
 
     fn into_iter(mut self) -> Self::IntoIter {
         std::mem::take(&mut *self).into_iter()
@@ -121,8 +129,8 @@ impl IntoIterator for Object {
 }
 
 impl<'a> IntoIterator for &'a Object {
-    type Item = (&'a String, &'a Value);
-    type IntoIter = indexmap::map::Iter<'a, String, Value>;
+    type Item = (&'a Name, &'a Value);
+    type IntoIter = indexmap::map::Iter<'a, Name, Value>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()

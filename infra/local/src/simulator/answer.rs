@@ -352,7 +352,7 @@ fn set(place: &mut Value, path: &str, value: Value) {
                 *other = Value::Object(Object::new());
             }
             let Value::Object(members) = other else { return };
-            members.entry(name.to_owned()).or_default()
+            members.entry(name.into()).or_default()
         }
     };
     match rest {

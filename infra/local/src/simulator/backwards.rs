@@ -44,7 +44,7 @@ pub fn items<'v>(envelope: &Json, body: &'v Value, settings: &Settings, at: &str
             let mut found = None;
             for (name, member) in members {
                 let at = format!("{at}.{name}");
-                let value = object.get(name).ok_or_else(|| format!("{at} is missing"))?;
+                let value = object.get(&**name).ok_or_else(|| format!("{at} is missing"))?;
                 if member.placeholders().contains(&&Placeholder::Items) {
                     found = Some(items(member, value, settings, &at)?);
                 } else {
@@ -62,7 +62,7 @@ fn is_items(list: &[Json]) -> bool {
 }
 
 fn no_others(members: &[(String, Json)], object: &Object, at: &str) -> Result<(), String> {
-    let known = |name: &String| members.iter().any(|(member, _)| member == name);
+    let known = |name: &str| members.iter().any(|(member, _)| member == name);
     object.keys().find(|name| !known(name)).map_or(Ok(()), |name| Err(format!("{at}.{name} is not known")))
 }
 
@@ -93,7 +93,7 @@ impl Reader<'_> {
                 no_others(members, object, at)?;
                 members.iter().try_for_each(|(name, member)| {
                     let at = format!("{at}.{name}");
-                    match object.get(name) {
+                    match object.get(&**name) {
                         Some(value) => self.json(member, value, &at),
                         None if may_be_absent(member) => Ok(()),
                         None => Err(format!("{at} is missing")),

@@ -24,14 +24,14 @@ pub fn problem(endpoint: &Endpoint, record: &Captured) -> Option<String> {
     {
         return Some(format!("{name} is required: it tells which row is meant"));
     }
-    let is_absent = |field: &&Field| record.fields.get(&field.name).is_none_or(is_nothing);
+    let is_absent = |field: &&Field| record.fields.get(&*field.name).is_none_or(is_nothing);
     if let Some(field) = action.fields.iter().filter(|field| field.required).find(is_absent) {
         return Some(format!("{} is required", field.name));
     }
     // The match field's value may stand in a place of its own only.
     let matched = || Some((endpoint.match_field.as_deref()?, Value::from(record.matched.as_deref()?)));
     let apart = matched().filter(|(name, _)| !record.fields.contains_key(*name));
-    let fields = record.fields.iter().map(|(name, value)| (name.as_str(), value));
+    let fields = record.fields.iter().map(|(name, value)| (&**name, value));
     fields.chain(apart.as_ref().map(|(name, value)| (*name, value))).find_map(|(name, value)| {
         if action.values == Values::Text && value.as_str().is_none() {
             return Some(format!("{name} is {}, not text", value.kind()));

@@ -126,7 +126,7 @@ fn rows(value: &Spanned<DeValue<'_>>, known: &[&str], found: &mut Findings<'_>) 
     let mut rows = data::object("lookups", value, found)?;
     rows.retain(|_, row| *row != Value::Null);
     for (name, row) in &rows {
-        if !known.contains(&name.as_str()) {
+        if !known.contains(&&**name) {
             let mend = did_you_mean(name, known.iter().copied()).unwrap_or_else(|| match known.join(", ") {
                 none if none.is_empty() => "it has none; add [lookups], or take the row away".to_owned(),
                 names => format!("it has {names}"),
@@ -137,7 +137,7 @@ fn rows(value: &Spanned<DeValue<'_>>, known: &[&str], found: &mut Findings<'_>) 
             found.problem(value.span().start, message);
         }
     }
-    Some(rows.into_iter().collect())
+    Some(rows.into_iter().map(|(name, row)| (name.to_string(), row)).collect())
 }
 
 fn written(value: &Spanned<DeValue<'_>>, source: &str, found: &mut Findings<'_>) -> Option<ChangeEvent> {

@@ -71,7 +71,7 @@ pub(super) fn fields(expected: &Object, actual: &Object) -> Vec<FieldMismatch> {
     let names = expected.keys().chain(too_many);
     names
         .map(|name| FieldMismatch {
-            name: name.clone(),
+            name: name.to_string(),
             expected: expected.get(name).cloned(),
             actual: actual.get(name).cloned(),
         })
