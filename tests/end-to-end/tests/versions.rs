@@ -193,12 +193,12 @@ async fn each_delivery_is_made_by_the_version_of_its_arrival_and_none_is_missing
     let arrivals = arrivals(&stack).await;
     let at = |arrived: Timestamp| versions.iter().rev().find(|(from, _)| *from <= arrived).unwrap().1;
     let mut made_by: BTreeMap<u64, usize> = BTreeMap::new();
-    let mut version_of: HashMap<&str, u64> = HashMap::new();
     let mut late = 0;
     for (id, version, received_at) in &sent {
+        // One version, unless capture has crashed behind its write: then the event has arrived twice, and each copy is made
+        // by the version of its own arrival.
         let expected: BTreeSet<u64> = arrivals[id].iter().map(|arrived| at(*arrived)).collect();
         assert!(expected.contains(version), "{id} by version {version}; its arrivals say {expected:?}");
-        assert_eq!(version_of.entry(id).or_insert(*version), version, "{id} is explained by one version");
         *made_by.entry(*version).or_default() += 1;
         late += usize::from(at(*received_at) > *version);
     }
