@@ -3,12 +3,12 @@
 use std::{collections::HashMap, fmt};
 
 use super::{
-    descriptor::{Action, Auth, Connector, Limit, Request, Setting, SettingType, Shape},
+    descriptor::{Action, Auth, Connector, FieldType, Limit, Request, Setting, SettingType, Shape},
     operation::Operation,
     template::{Placeholder, Text, text_of},
 };
 use crate::{
-    delivery::Step,
+    delivery::{Delivery, Step},
     nearest::did_you_mean,
     value::{Object, Value},
 };
@@ -171,6 +171,13 @@ impl Destination {
     /// The field by which the vendor tells an action's rows; `None` for appends, and for an unknown action.
     pub fn match_field(&self, action: &str) -> Option<&str> {
         self.prepared(action, Step::Apply)?.match_field.as_deref()
+    }
+
+    /// The e-mail address that a delivery sends: the first field that the connector's file says to be one.
+    pub fn email<'d>(&self, delivery: &'d Delivery) -> Option<&'d str> {
+        let fields = &self.connector.action(&delivery.action)?.fields;
+        let addresses = fields.iter().filter(|field| field.r#type == FieldType::Email);
+        addresses.filter_map(|field| delivery.fields.get(field.name.as_str())?.as_str()).find(|text| text.contains('@'))
     }
 
     /// The limits in which requests count, by the name under which they are counted: [`Limit::counted`],

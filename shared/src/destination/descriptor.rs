@@ -315,6 +315,9 @@ pub struct Field {
     /// The vendor refuses a row without it.
     #[serde(default)]
     pub required: bool,
+    /// It says something of a person, so not everybody sees its values. Addresses and telephone numbers do by their type.
+    #[serde(default)]
+    pub personal: bool,
     /// How the vendor writes it, where that is not how the source does.
     pub format: Option<Format>,
     /// What it is.
@@ -326,6 +329,11 @@ pub struct Field {
 }
 
 impl Field {
+    /// Whether its values say something of a person.
+    pub const fn is_personal(&self) -> bool {
+        self.personal || matches!(self.r#type, FieldType::Email | FieldType::Phone)
+    }
+
     /// An expression that a pipeline may have for it.
     pub fn mapping(&self) -> String {
         self.expression.clone().unwrap_or_else(|| format!("after.{}", self.name))

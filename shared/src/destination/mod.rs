@@ -30,6 +30,7 @@ mod oauth;
 mod operation;
 mod removal;
 mod scalar;
+mod secret;
 mod status;
 mod template;
 
@@ -52,6 +53,7 @@ pub use self::{
     operation::{Cap, Check, Operation, Parcel, RenderError},
     removal::Cause,
     scalar::Scalar,
+    secret::SecretField,
     status::LONGEST_WAIT,
     template::{Json, Part, Placeholder, Text},
 };
