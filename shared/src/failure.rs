@@ -42,6 +42,13 @@ pub struct Failure {
     pub at: Timestamp,
 }
 
+impl Failure {
+    /// What stands in the text of every failure of a row.
+    pub fn row_text(key: &Key) -> String {
+        format!("\"key\":{}", key.canonical())
+    }
+}
+
 /// Where a failure happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -174,6 +181,17 @@ pub struct Selection {
     pub stage: Option<Stage>,
     /// Those that stand like this.
     pub standing: Option<Standing>,
+    /// Those that were sent on their way again at this time or later.
+    pub redriven_since: Option<Timestamp>,
+}
+
+/// Whether a mark was set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Marked {
+    /// It was.
+    Yes,
+    /// The failure is not as it was read: it is no longer open, or it failed again meanwhile.
+    Overtaken,
 }
 
 /// A request as it went to a vendor, without what proves who sent it.

@@ -12,9 +12,7 @@ pub struct Key(Object);
 impl Key {
     /// From the key attributes, in any order.
     pub fn new(mut attributes: Object) -> Self {
-        if attributes.len() > 1 {
-            attributes.sort_unstable_keys();
-        }
+        attributes.sort_unstable_keys();
         Self(attributes)
     }
 

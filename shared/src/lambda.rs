@@ -35,9 +35,36 @@ impl HandleError {
 /// Runs a function until Lambda ends it. What is wrong with its environment is logged at once and whole; the function
 /// then does not start.
 pub fn run<H: Handle>(wire: impl FnOnce(&dyn Environment, Emit) -> Result<H, ConfigError>) -> ExitCode {
+    start(wire, |handler| async move {
+        let handler = &handler;
+        lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| async move {
+            let deadline = i64::try_from(event.context.deadline).map_or(i64::MAX, |millis| millis);
+            // In a box: a handler's future is so deep that the compiler stops counting, where it lies within another.
+            let answer =
+                Box::pin(handler.handle(event.payload.get().as_bytes(), Timestamp::from_millis(deadline))).await;
+            match answer {
+                Ok(json) => Ok(RawValue::from_string(String::from_utf8_lossy(&json).into_owned())?),
+                Err(error) => {
+                    tracing::error!(request_id = event.context.request_id, "{error}");
+                    Err(lambda_runtime::Error::from(error))
+                }
+            }
+        }))
+        .await
+    })
+}
+
+/// The same for a function whose events are not handled as JSON: makes it, and serves it until Lambda ends it.
+pub fn start<T, F>(
+    wire: impl FnOnce(&dyn Environment, Emit) -> Result<T, ConfigError>,
+    serve: impl FnOnce(T) -> F,
+) -> ExitCode
+where
+    F: Future<Output = Result<(), lambda_runtime::Error>>,
+{
     telemetry::log_as_json();
-    let handler = match wire(&ProcessEnvironment, telemetry::to_stdout) {
-        Ok(handler) => handler,
+    let function = match wire(&ProcessEnvironment, telemetry::to_stdout) {
+        Ok(function) => function,
         Err(error) => {
             tracing::error!("{error}");
             return ExitCode::FAILURE;
@@ -50,19 +77,7 @@ pub fn run<H: Handle>(wire: impl FnOnce(&dyn Environment, Emit) -> Result<H, Con
             return ExitCode::FAILURE;
         }
     };
-    let handler = &handler;
-    let service = service_fn(|event: LambdaEvent<Box<RawValue>>| async move {
-        let deadline = i64::try_from(event.context.deadline).map_or(i64::MAX, |millis| millis);
-        let answer = handler.handle(event.payload.get().as_bytes(), Timestamp::from_millis(deadline)).await;
-        match answer {
-            Ok(json) => Ok(RawValue::from_string(String::from_utf8_lossy(&json).into_owned())?),
-            Err(error) => {
-                tracing::error!(request_id = event.context.request_id, "{error}");
-                Err(lambda_runtime::Error::from(error))
-            }
-        }
-    });
-    match runtime.block_on(lambda_runtime::run(service)) {
+    match runtime.block_on(serve(function)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");

@@ -30,6 +30,9 @@ impl fmt::Display for Lane {
 }
 
 impl Lanes {
+    /// One lane for all keys.
+    pub const ONE: Self = Self(NonZeroU32::MIN);
+
     /// So many lanes; `None` for zero.
     pub fn new(count: u32) -> Option<Self> {
         NonZeroU32::new(count).map(Self)

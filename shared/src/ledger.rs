@@ -6,6 +6,7 @@ use crate::{
     delivery::{Delivery, Removes, Step, Told},
     digest,
     event::Order,
+    key::Key,
     time::Timestamp,
 };
 
@@ -27,12 +28,34 @@ pub struct LedgerKey(String);
 impl LedgerKey {
     /// The entry of a pipeline's row: what its destination holds.
     pub fn of_row(delivery: &Delivery) -> Self {
-        Self::bounded(&format!("{}#", delivery.pipeline), &delivery.key.canonical())
+        Self::of(&delivery.pipeline, &delivery.key)
+    }
+
+    /// The entry of the row with this key, for this pipeline.
+    pub fn of(pipeline: &str, key: &Key) -> Self {
+        Self::bounded(&format!("{pipeline}#"), &key.canonical())
+    }
+
+    /// The entry whose key has this text in the table.
+    pub const fn from_text(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The pipeline, and the row's key; `None` where the entry is none of a row's, or the key was too long to be told from
+    /// its digest.
+    pub fn row(&self) -> Option<(&str, Key)> {
+        let (pipeline, key) = self.0.split_once('#')?;
+        Some((pipeline, serde_json::from_str(key).ok()?))
     }
 
     /// The entry of one append.
     pub fn of_append(delivery: &Delivery) -> Self {
-        Self::bounded(&format!("{}#sent#", delivery.pipeline), &delivery.id)
+        Self::of_sent(&delivery.pipeline, &delivery.id)
+    }
+
+    /// The entry of the append with this delivery's id.
+    pub fn of_sent(pipeline: &str, delivery_id: &str) -> Self {
+        Self::bounded(&format!("{pipeline}#sent#"), delivery_id)
     }
 
     /// The entry of a delivery's [`Progress`].
@@ -69,6 +92,8 @@ pub struct Entry {
     /// Whether the first delivery since the row was last taken away has created it at the vendor, where that tells. A
     /// repeat after a crash finds the row there and counts as not created: then nothing is taken away that need not be.
     pub created: Option<bool>,
+    /// [`email_digest`] of the address that was sent with the row last, by which people find it; without, where none was.
+    pub email: Option<String>,
     /// The last outcomes, newest first; at most [`MAX_PAST`].
     pub past: Vec<Past>,
     /// When the entry may be forgotten; rows never are.
@@ -131,6 +156,12 @@ pub enum PastOutcome {
     Removed,
     /// The row has left the filter, and what the destination holds was kept.
     Kept,
+}
+
+/// What stands in the ledger for an e-mail address: nobody reads the address out of it, and who knows the address finds
+/// its rows. Blanks around it, and which letters are capitals, say nothing.
+pub fn email_digest(address: &str) -> String {
+    digest::hex(address.trim().to_lowercase().as_bytes())
 }
 
 /// Whether a write took.
@@ -205,8 +236,26 @@ impl Entry {
             PastOutcome::Removed => (Some(delivery.digest()), known(), created),
             PastOutcome::Unchanged | PastOutcome::Kept => (held(), known(), created),
         };
+        // What the vendor was to forget is not looked for either.
+        let email = before.and_then(|entry| entry.email.clone()).filter(|_| delivery.step != Step::Erase);
         let order = delivery.order();
-        Self { order, recorded_at: now, digest, destination_key, created, past, expires_at: None, progress: None }
+        Self {
+            order,
+            recorded_at: now,
+            digest,
+            destination_key,
+            created,
+            email,
+            past,
+            expires_at: None,
+            progress: None,
+        }
+    }
+
+    /// The same where the delivery sent this address, if it sent any.
+    #[must_use]
+    pub fn with_email(self, address: Option<&str>) -> Self {
+        Self { email: address.map(email_digest).or(self.email), ..self }
     }
 
     /// The entry of an append that was delivered.
@@ -217,6 +266,7 @@ impl Entry {
             digest: None,
             destination_key: None,
             created: None,
+            email: None,
             past: Vec::new(),
             expires_at: Some(now + APPEND_MEMORY),
             progress: None,
@@ -352,6 +402,33 @@ mod tests {
         assert_eq!(judge_row(Some(&kept), &delivery(1, Step::Apply, "old")), Verdict::Superseded);
         // … and what comes back with the same fields need not be sent.
         assert_eq!(judge_row(Some(&kept), &delivery(3, Step::Apply, "pro")), Verdict::Unchanged);
+    }
+
+    #[test]
+    fn rows_are_found_by_the_address_that_was_sent_last() {
+        let sent = |position: u32| after(None, &delivery(position, Step::Apply, "pro"), PastOutcome::Delivered);
+        let ada = sent(1).with_email(Some(" Ada@Example.com"));
+        // SHA-256 of `ada@example.com`, as `printf ada@example.com | sha256sum` has it.
+        let digest = "b5fc85e55755f9e0d030a10ab4429b6b2944855f9a0d60077fe832becbc41d72";
+        assert_eq!(ada.email.as_deref(), Some(digest));
+        let kept = after(Some(&ada), &delivery(2, Step::Keep, ""), PastOutcome::Kept).with_email(None);
+        assert_eq!(kept.email.as_deref(), Some(digest));
+        let other = after(Some(&kept), &delivery(3, Step::Apply, "pro"), PastOutcome::Delivered);
+        assert_ne!(other.with_email(Some("ada@example.org")).email.as_deref(), Some(digest));
+        let erased = after(Some(&kept), &delivery(4, Step::Erase, ""), PastOutcome::Removed).with_email(None);
+        assert_eq!(erased.email, None);
+        assert_eq!(sent(1).email, None);
+    }
+
+    #[test]
+    fn an_entrys_key_tells_its_row() {
+        let key = LedgerKey::of_row(&delivery(1, Step::Apply, ""));
+        assert_eq!(key.row(), Some(("p", Key::single("id", "c-1"))));
+        assert_eq!(LedgerKey::from_text(key.as_str().to_owned()), key);
+        assert_eq!(LedgerKey::of_append(&delivery(1, Step::Apply, "")).row(), None);
+        assert_eq!(LedgerKey::of_progress(&delivery(1, Step::Apply, "")).row(), None);
+        let long = LedgerKey::of("p", &Key::single("id", "x".repeat(2_000)));
+        assert_eq!(long.row(), None);
     }
 
     #[test]

@@ -4,14 +4,17 @@
 //! [`destination`], [`ledger`], [`gate`]) know neither AWS nor HTTP. What touches the world is reached through the narrow traits in [`ports`];
 //! [`aws`] and [`http`] implement them, [`testing`] has in-memory ones that keep the same contracts.
 
+pub mod audit;
 pub mod aws;
 pub mod batch;
 pub mod capture;
 pub mod config;
+pub mod connection;
 pub mod decimal;
 pub mod delivery;
 pub mod destination;
 pub mod digest;
+pub mod draft;
 pub mod event;
 pub mod expression;
 pub mod failure;
@@ -28,6 +31,7 @@ pub mod pipeline;
 pub mod ports;
 pub mod position;
 pub mod preview;
+pub mod redrive;
 pub mod replay;
 pub mod schema;
 pub mod state;

@@ -10,15 +10,21 @@ use std::{
 };
 
 use crate::{
-    failure::{Failure, Standing},
+    audit::AuditEntry,
+    draft::Draft,
+    failure::{Failure, Kept, Listed, Marked, Selection, Standing},
+    frame::Channel,
     gate::Gate,
     lane::Lanes,
     ledger::{Entry, LedgerKey, Written},
     lookup::RowKey,
-    pipeline::state::{PipelineState, Replay},
+    pipeline::{
+        publication::{Edition, Others, PublishError, Published, Versions},
+        state::{PipelineState, Replay},
+    },
     replay::Progress,
     schema::Schema,
-    tally::Tally,
+    tally::{Counted, Tally},
     time::Timestamp,
     value::Value,
 };
@@ -69,6 +75,20 @@ pub trait Ledger: Sync {
 
     /// Forgets the attempts of a delivery: the last one ended, well or not.
     fn end_attempt(&self, delivery_id: &str) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// The ledger, for whoever looks up what became of somebody.
+pub trait Timelines: Sync {
+    /// Reads entries. Keys without an entry are absent from the answer.
+    fn entries(&self, keys: &[LedgerKey]) -> impl Future<Output = Result<HashMap<LedgerKey, Entry>, PortError>> + Send;
+
+    /// The entries of rows that were sent with an e-mail address last, by [`crate::ledger::email_digest`] of it; so many
+    /// at most.
+    fn rows_of(
+        &self,
+        email_digest: &str,
+        most: usize,
+    ) -> impl Future<Output = Result<Vec<LedgerKey>, PortError>> + Send;
 }
 
 /// The gates of destinations, which all their invocations share.
@@ -220,6 +240,18 @@ pub trait Waiting: Sync {
     fn waiting(&self) -> impl Future<Output = Result<u64, PortError>> + Send;
 }
 
+/// The queues of destinations by their addresses, for whoever looks on, and for what is sent again.
+pub trait Queues: Sync {
+    /// What takes a queue's frames.
+    type Queue: Channel + Send;
+
+    /// The queue at an address.
+    fn queue(&self, queue_url: &str) -> Self::Queue;
+
+    /// How many messages a queue holds, those in flight or hidden included; approximate.
+    fn waiting(&self, queue_url: &str) -> impl Future<Output = Result<u64, PortError>> + Send;
+}
+
 /// Where pipelines are kept.
 pub trait Pipelines: Sync {
     /// A number that grows with every change to any pipeline; cheap to read.
@@ -238,6 +270,79 @@ pub trait Pipelines: Sync {
         edit: u64,
         state: &PipelineState,
     ) -> impl Future<Output = Result<bool, PortError>> + Send;
+}
+
+/// What people do with pipelines, beside what functions read.
+pub trait Publishing: Pipelines {
+    /// The time by which a publication takes effect: not that of whoever publishes.
+    fn now(&self) -> impl Future<Output = Result<Timestamp, PortError>> + Send;
+
+    /// How the pipeline of this name stands.
+    fn find(&self, name: &str) -> impl Future<Output = Result<Option<StoredPipeline>, PortError>> + Send;
+
+    /// The versions of a pipeline, the newest first; each as it was published, and standing as nothing.
+    fn history(&self, name: &str) -> impl Future<Output = Result<Vec<StoredPipeline>, PortError>> + Send;
+
+    /// Publishes pipelines, name and document each, all of them or none, in the place of the versions that were `seen`, by
+    /// pipeline: nothing is published where another is live of one of them. Without, they are those that are live when
+    /// the publication begins. Answers one entry a document, in their order, and then one for each pipeline that was taken
+    /// out of service.
+    fn publish_over(
+        &self,
+        documents: &[(&str, &str)],
+        others: Others,
+        edition: &Edition,
+        seen: Option<&Versions>,
+    ) -> impl Future<Output = Result<Vec<Published>, PublishError>> + Send;
+
+    /// The same in the place of what is live when the publication begins.
+    fn publish_all(
+        &self,
+        documents: &[(&str, &str)],
+        others: Others,
+        edition: &Edition,
+    ) -> impl Future<Output = Result<Vec<Published>, PublishError>> + Send {
+        self.publish_over(documents, others, edition, None)
+    }
+
+    /// Makes a document the newest version of its pipeline, and answers the version: the one that is live where the text
+    /// is the same, else the next. Fails where somebody else has published meanwhile.
+    fn publish(
+        &self,
+        name: &str,
+        document: &str,
+        edition: &Edition,
+    ) -> impl Future<Output = Result<u64, PublishError>> + Send {
+        async move {
+            let published = self.publish_all(&[(name, document)], Others::Keep, edition).await?;
+            Ok(published.first().map_or(0, |published| published.version))
+        }
+    }
+
+    /// The pipelines that are in service.
+    fn live(&self) -> impl Future<Output = Result<Vec<StoredPipeline>, PortError>> + Send {
+        async move {
+            let mut stored = self.stored().await?;
+            stored.retain(|pipeline| !pipeline.state.is_retired());
+            Ok(stored)
+        }
+    }
+}
+
+/// The drafts of pipelines. What is kept for 90 days without a change may be gone.
+pub trait Drafts: Sync {
+    /// All drafts, the one that was changed last first.
+    fn drafts(&self) -> impl Future<Output = Result<Vec<Draft>, PortError>> + Send;
+
+    /// The draft of this id.
+    fn draft(&self, id: &str) -> impl Future<Output = Result<Option<Draft>, PortError>> + Send;
+
+    /// Writes a draft in the place of the one that was read at its edit. Whether nobody else has meanwhile; it stands at
+    /// the next edit then.
+    fn keep_draft(&self, draft: &Draft) -> impl Future<Output = Result<bool, PortError>> + Send;
+
+    /// Throws a draft away, if it is still there.
+    fn drop_draft(&self, id: &str) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
 /// What is known of the rows of sources.
@@ -296,6 +401,47 @@ pub struct StoredPipeline {
 pub trait Activity: Sync {
     /// Adds counts. Approximate under retries.
     fn add(&self, stage: &str, tally: &Tally) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// What invocations have counted.
+pub trait Counts: Sync {
+    /// All counts of the given count of minutes up to now, the present one among them.
+    fn last(&self, minutes: u32) -> impl Future<Output = Result<Vec<Counted>, PortError>> + Send;
+}
+
+/// The failures, for whoever sees to them.
+pub trait KeptFailures: Sync {
+    /// The failures of a selection, newest first.
+    fn list(&self, selection: &Selection) -> impl Future<Output = Result<Vec<Listed>, PortError>> + Send;
+
+    /// The failures whose text has one of these in it, whole, newest first: keys as [`crate::failure::Failure::row_text`]
+    /// writes them, addresses.
+    fn find(&self, texts: &[String]) -> impl Future<Output = Result<Vec<Kept>, PortError>> + Send;
+
+    /// One failure, whole; `None` where there is none of the id.
+    fn get(&self, id: &str) -> impl Future<Output = Result<Option<Kept>, PortError>> + Send;
+
+    /// Marks an open failure as given up, with a person's reason.
+    fn discard(&self, id: &str, reason: &str, at: Timestamp) -> impl Future<Output = Result<Marked, PortError>> + Send;
+
+    /// The bytes that failed, fetched from S3 where they are there; `None` where they are gone.
+    fn payload(&self, failure: &Failure) -> impl Future<Output = Result<Option<Vec<u8>>, PortError>> + Send;
+
+    /// Marks a failure as sent on its way again, unless it is otherwise than it was read, such as failed once more.
+    fn mark_redriven(&self, kept: &Kept, at: Timestamp) -> impl Future<Output = Result<Marked, PortError>> + Send;
+}
+
+/// The log of what people changed.
+pub trait Audit: Sync {
+    /// Writes an entry, or the end of one that has begun. One that has its end is never written again.
+    fn record(&self, entry: &AuditEntry) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// The newest entries, newest first, at most so many; of those before a place ([`AuditEntry::place`]), if any.
+    fn recent(
+        &self,
+        before: Option<&str>,
+        most: usize,
+    ) -> impl Future<Output = Result<Vec<AuditEntry>, PortError>> + Send;
 }
 
 /// A request to a vendor.

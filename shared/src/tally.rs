@@ -43,6 +43,17 @@ impl Tally {
     }
 }
 
+/// What was counted at a stage in a minute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// The minute, since 1970.
+    pub minute: i64,
+    /// The stage: `capture`, `transform`, `deliver/<destination>`, `collect-failures`.
+    pub stage: String,
+    /// Subject (a pipeline, source or destination), counter, and count.
+    pub counts: Vec<(String, String, u64)>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -29,8 +29,8 @@ pub const fn to_nowhere(_line: &str) {}
 /// Begins to log as JSON lines on standard output: `info` and above for Freshet, `warn` for the rest.
 pub fn log_as_json() {
     use tracing_subscriber::{filter::Targets, fmt, prelude::*};
-    const OWN: [&str; 6] =
-        ["shared", "capture_dynamodb", "capture_kinesis", "transform", "deliver", "collect_failures"];
+    const OWN: [&str; 7] =
+        ["shared", "capture_dynamodb", "capture_kinesis", "transform", "deliver", "collect_failures", "console"];
     let filter = Targets::new().with_default(Level::WARN).with_targets(OWN.map(|own| (own, Level::INFO)));
     let lines = fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false).with_ansi(false);
     // A second call finds a subscriber in place, which is what it wanted.

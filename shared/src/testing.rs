@@ -3,6 +3,9 @@
 mod backlog;
 pub mod capture;
 pub mod corpus;
+mod drafts;
+mod publishing;
+mod redriving;
 mod replays;
 mod schemas;
 
@@ -16,7 +19,8 @@ use std::{
 };
 
 use crate::{
-    failure::{Failure, Standing},
+    audit::{AuditEntry, AuditOutcome},
+    failure::{Failure, Kept, Listed, Marked, Selection, Standing},
     frame::{Channel, Frame, Outgoing},
     gate::Gate,
     lane::Lanes,
@@ -24,16 +28,23 @@ use crate::{
     lookup::RowKey,
     pipeline::state::PipelineState,
     ports::{
-        Activity, Failures, Gates, Http, HttpError, HttpRequest, HttpResponse, LaneCounts, Leases, Ledger, Lookups,
-        Objects, Pipelines, PortError, Secrets, StoredPipeline, Visibility, Waiting,
+        Activity, Audit, Counts, Failures, Gates, Http, HttpError, HttpRequest, HttpResponse, KeptFailures, LaneCounts,
+        Leases, Ledger, Lookups, Objects, Pipelines, PortError, Secrets, StoredPipeline, Timelines, Visibility,
+        Waiting,
     },
     state::State,
-    tally::Tally,
+    tally::{Counted, Tally},
     time::{Clock, Timestamp},
     value::Value,
 };
 
-pub use self::{backlog::MemoryBacklog, replays::MemoryReplays, schemas::MemorySchemas};
+pub use self::{
+    backlog::MemoryBacklog,
+    drafts::MemoryDrafts,
+    redriving::{MemoryBackbone, MemoryQueues},
+    replays::MemoryReplays,
+    schemas::MemorySchemas,
+};
 
 /// Locks, also after a panic elsewhere: a test has one thing to tell.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -99,6 +110,89 @@ impl Objects for MemoryObjects {
     async fn get(&self, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, PortError> {
         self.breaks.check("s3:GetObject").await?;
         Ok(lock(&self.objects).get(&(bucket.to_owned(), key.to_owned())).cloned())
+    }
+}
+
+/// The failures, for whoever sees to them; newest first.
+#[derive(Debug, Default)]
+pub struct MemoryKeptFailures {
+    /// What is kept.
+    pub kept: Mutex<Vec<Kept>>,
+    /// Makes reads fail.
+    pub breaks: Breaks,
+}
+
+impl KeptFailures for MemoryKeptFailures {
+    async fn list(&self, selection: &Selection) -> Result<Vec<Listed>, PortError> {
+        self.breaks.check("dynamodb:Scan").await?;
+        let is_asked = |asked: &Option<String>, is: &Option<String>| asked.is_none() || asked == is;
+        let is_recent = |kept: &&Kept| selection.redriven_since.is_none_or(|since| kept.redriven_at >= Some(since));
+        let mut listed: Vec<_> = lock(&self.kept).iter().filter(is_recent).map(|kept| kept.listed.clone()).collect();
+        listed.retain(|failure| {
+            is_asked(&selection.pipeline, &failure.pipeline)
+                && is_asked(&selection.destination, &failure.destination)
+                && selection.stage.is_none_or(|stage| stage == failure.stage)
+                && selection.standing.is_none_or(|standing| standing == failure.standing)
+        });
+        Ok(listed)
+    }
+
+    async fn find(&self, texts: &[String]) -> Result<Vec<Kept>, PortError> {
+        self.breaks.check("dynamodb:Scan").await?;
+        let has_one = |kept: &Kept| {
+            let json = serde_json::to_string(&kept.failure).unwrap_or_default();
+            texts.iter().any(|text| json.contains(text))
+        };
+        Ok(lock(&self.kept).iter().filter(|kept| has_one(kept)).cloned().collect())
+    }
+
+    async fn get(&self, id: &str) -> Result<Option<Kept>, PortError> {
+        self.breaks.check("dynamodb:GetItem").await?;
+        Ok(lock(&self.kept).iter().find(|kept| kept.listed.id == id).cloned())
+    }
+
+    async fn discard(&self, id: &str, reason: &str, at: Timestamp) -> Result<Marked, PortError> {
+        let mut kept = lock(&self.kept);
+        let open = kept.iter_mut().find(|kept| kept.listed.id == id && kept.listed.standing == Standing::Open);
+        let Some(kept) = open else { return Ok(Marked::Overtaken) };
+        kept.listed.standing = Standing::Discarded;
+        kept.discarded = Some((at, reason.to_owned()));
+        Ok(Marked::Yes)
+    }
+
+    async fn payload(&self, failure: &Failure) -> Result<Option<Vec<u8>>, PortError> {
+        self.breaks.check("s3:GetObject").await?;
+        Ok(failure.payload.bytes())
+    }
+
+    async fn mark_redriven(&self, read: &Kept, at: Timestamp) -> Result<Marked, PortError> {
+        self.breaks.check("dynamodb:UpdateItem").await?;
+        let is_as_read = |kept: &&mut Kept| {
+            let (is, was) = (&kept.listed, &read.listed);
+            (&is.id, is.standing, is.times) == (&was.id, was.standing, was.times)
+        };
+        let mut kept = lock(&self.kept);
+        let Some(kept) = kept.iter_mut().find(is_as_read) else { return Ok(Marked::Overtaken) };
+        kept.listed.standing = Standing::Redriven;
+        kept.redriven_at = Some(at);
+        kept.redrives += 1;
+        Ok(Marked::Yes)
+    }
+}
+
+/// What was counted, whenever.
+#[derive(Debug, Default)]
+pub struct MemoryCounts {
+    /// The counts.
+    pub counted: Mutex<Vec<Counted>>,
+    /// Makes calls fail.
+    pub breaks: Breaks,
+}
+
+impl Counts for MemoryCounts {
+    async fn last(&self, _: u32) -> Result<Vec<Counted>, PortError> {
+        self.breaks.check("dynamodb:Query").await?;
+        Ok(lock(&self.counted).clone())
     }
 }
 
@@ -169,6 +263,25 @@ impl Leases for MemoryLedger {
             leases.remove(name);
         }
         Ok(())
+    }
+}
+
+impl Timelines for MemoryLedger {
+    async fn entries(&self, keys: &[LedgerKey]) -> Result<HashMap<LedgerKey, Entry>, PortError> {
+        self.read(keys).await
+    }
+
+    async fn rows_of(&self, email_digest: &str, most: usize) -> Result<Vec<LedgerKey>, PortError> {
+        self.read_breaks.check("dynamodb:Query").await?;
+        let entries = lock(&self.entries);
+        let mut keys: Vec<_> = entries
+            .iter()
+            .filter(|(_, entry)| entry.email.as_deref() == Some(email_digest))
+            .map(|(key, _)| key.clone())
+            .collect();
+        keys.sort();
+        keys.truncate(most);
+        Ok(keys)
     }
 }
 
@@ -353,6 +466,8 @@ pub struct MemoryPipelines {
     pub history: Mutex<HashMap<(String, u64), String>>,
     /// How often the pipelines were loaded.
     pub loads: AtomicU64,
+    /// The table's clock.
+    pub clock: ManualClock,
 }
 
 impl MemoryPipelines {
@@ -449,6 +564,39 @@ impl Activity for MemoryActivity {
             *all.entry((stage.to_owned(), subject.to_owned(), counter)).or_default() += count;
         }
         Ok(())
+    }
+}
+
+/// An audit log with the real one's condition.
+#[derive(Debug, Default)]
+pub struct MemoryAudit {
+    /// What is recorded, in the order in which it began.
+    pub entries: Mutex<Vec<AuditEntry>>,
+    /// Makes calls fail.
+    pub breaks: Breaks,
+}
+
+impl Audit for MemoryAudit {
+    async fn record(&self, entry: &AuditEntry) -> Result<(), PortError> {
+        self.breaks.check("dynamodb:PutItem").await?;
+        let mut entries = lock(&self.entries);
+        match entries.iter_mut().find(|held| held.place() == entry.place()) {
+            None => entries.push(entry.clone()),
+            Some(held) if held.outcome == AuditOutcome::Begun => *held = entry.clone(),
+            Some(_) => {
+                return Err(PortError { operation: "dynamodb:PutItem", reason: "the entry has its end".to_owned() });
+            }
+        }
+        Ok(())
+    }
+
+    async fn recent(&self, before: Option<&str>, most: usize) -> Result<Vec<AuditEntry>, PortError> {
+        self.breaks.check("dynamodb:Query").await?;
+        let mut entries = lock(&self.entries).clone();
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.place()));
+        entries.retain(|entry| before.is_none_or(|before| entry.place().as_str() < before));
+        entries.truncate(most);
+        Ok(entries)
     }
 }
 

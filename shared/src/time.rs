@@ -28,6 +28,11 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
+    /// Whole minutes since the epoch, rounded down: by them activity is counted.
+    pub const fn minutes(self) -> i64 {
+        self.0.div_euclid(60_000)
+    }
+
     /// In RFC 3339, in UTC, with milliseconds: `2026-07-01T09:30:00.250Z`. What lies beyond the year 9999 is that
     /// year's end, since RFC 3339 goes no further.
     pub fn to_rfc3339(self) -> String {

@@ -86,10 +86,6 @@ impl Number {
         }
     }
 
-    fn is_one(text: &[u8]) -> bool {
-        is_json_number(text)
-    }
-
     /// The decimal text.
     pub fn as_str(&self) -> &str {
         &self.0

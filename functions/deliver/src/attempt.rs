@@ -236,7 +236,8 @@ impl<W: World> Deliver<W> {
         let now = self.world.state().clock().now();
         let entry = match job.mode {
             Some(Mode::Append) => Entry::of_append(&job.delivery, now),
-            _ => Entry::after(work.entries.get(&job.key), &job.delivery, outcome, told, now),
+            _ => Entry::after(work.entries.get(&job.key), &job.delivery, outcome, told, now)
+                .with_email(self.destination.email(&job.delivery)),
         };
         match self.world.ledger().write(&job.key, &entry).await {
             Ok(Written::Yes) => match self.close(job, Standing::Delivered).await {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use shared::{
-    pipeline::{Expectation, OnDrift, Pipeline, timeline::Applies},
+    pipeline::{Expectation, OnDrift, Pipeline, state::FRESHET, timeline::Applies},
     ports::PortError,
     schema::{Drift, Kind, Notice},
     tally::Tally,
@@ -17,9 +17,6 @@ use crate::{
     read::Arrival,
     running::{Set, Stood},
 };
-
-/// Who has paused a pipeline that holds.
-const BY: &str = "freshet";
 
 /// The pipelines of a set, and what their versions expect of the rows of their sources.
 #[derive(Debug)]
@@ -141,7 +138,7 @@ impl<W: World> Transform<W> {
         let is_held = self
             .amend(|set| {
                 let stood = set.pipelines.iter().find(|stood| stood.name == pipeline)?;
-                (!stood.state.is_retired()).then(|| (stood, stood.state.held(now, from, BY, Some(reason))))
+                (!stood.state.is_retired()).then(|| (stood, stood.state.held(now, from, FRESHET, Some(reason))))
             })
             .await?;
         if is_held {

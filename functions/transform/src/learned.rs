@@ -95,6 +95,10 @@ impl Learned {
                 continue;
             }
             let source = kept.source(name, now);
+            if let Some(arrival) = of_source().next_back() {
+                source.fresh.learn_key(&arrival.event.key);
+                source.has_news |= source.whole.learn_key(&arrival.event.key);
+            }
             for arrival in of_source() {
                 source.each(|schema| schema.count(arrival.arrived_at));
             }

@@ -8,7 +8,6 @@ mod reading;
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-pub use self::reading::Marked;
 use super::{ObjectStore, failed};
 use crate::{
     digest,

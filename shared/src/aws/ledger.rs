@@ -1,6 +1,7 @@
 //! The ledger's table.
 //!
-//! Key `id`. A row's item holds the order of its newest live event as `epoch` (N) and `position` (S, see
+//! Key `id`; the index `by-email`, of keys only, on `email`: the digest of the address that was sent with the row last. An
+//! index of keys is written only where a row is new or its address another one. A row's item holds the order of its newest live event as `epoch` (N) and `position` (S, see
 //! [`Position::sortable`]: Kinesis positions have 56 digits, DynamoDB numbers end at 38).
 
 use std::collections::HashMap;
@@ -18,10 +19,13 @@ use super::{
 use crate::{
     event::Order,
     ledger::{Entry, LedgerKey, Written},
-    ports::{Ledger, PortError},
+    ports::{Ledger, PortError, Timelines},
     position::Position,
     time::{Clock, SystemClock, Timestamp},
 };
+
+/// The index by which rows are found by an address.
+const BY_EMAIL: &str = "by-email";
 
 /// The ledger's table.
 #[derive(Clone, Debug)]
@@ -52,6 +56,28 @@ impl LedgerTable {
 
     fn attempt_key(delivery_id: &str) -> AttributeValue {
         AttributeValue::S(format!("#attempt#{}", crate::digest::hex(delivery_id.as_bytes())))
+    }
+}
+
+impl Timelines for LedgerTable {
+    async fn entries(&self, keys: &[LedgerKey]) -> Result<HashMap<LedgerKey, Entry>, PortError> {
+        self.read(keys).await
+    }
+
+    async fn rows_of(&self, email_digest: &str, most: usize) -> Result<Vec<LedgerKey>, PortError> {
+        const OPERATION: &str = "dynamodb:Query";
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(BY_EMAIL)
+            .key_condition_expression("email = :email")
+            .expression_attribute_values(":email", AttributeValue::S(email_digest.to_owned()))
+            .limit(i32::try_from(most).unwrap_or(i32::MAX));
+        let answer = query.send().await.map_err(|error| failed(OPERATION, &error))?;
+        let text = |item: &HashMap<String, AttributeValue>| Some(item.get("id")?.as_s().ok()?.clone());
+        let keys = answer.items.iter().flatten().map(|item| text(item).map(LedgerKey::from_text));
+        keys.map(|key| key.ok_or_else(|| malformed(OPERATION, "no id"))).collect()
     }
 }
 
@@ -120,6 +146,7 @@ fn item(key: &LedgerKey, entry: &Entry) -> HashMap<String, AttributeValue> {
     };
     text("digest", entry.digest.clone());
     text("destination_key", entry.destination_key.clone());
+    text("email", entry.email.clone());
     text("past", (!entry.past.is_empty()).then(|| serde_json::to_string(&entry.past).unwrap_or_default()));
     text("progress", entry.progress.as_ref().map(|progress| serde_json::to_string(progress).unwrap_or_default()));
     if let Some(created) = entry.created {
@@ -141,6 +168,7 @@ fn entry(item: &HashMap<String, AttributeValue>) -> Option<Entry> {
         digest: text("digest").cloned(),
         destination_key: text("destination_key").cloned(),
         created: item.get("created").and_then(|value| value.as_bool().ok()).copied(),
+        email: text("email").cloned(),
         past,
         progress,
         expires_at: number::<i64>(item, "expires_at").map(|seconds| Timestamp::from_millis(seconds * 1_000)),

@@ -5,8 +5,10 @@
 
 mod activity;
 mod attribute;
+mod audit;
 mod backlog;
 mod batch_get;
+mod drafts;
 mod failures;
 mod gates;
 mod lanes;
@@ -36,14 +38,15 @@ use aws_types::{
 };
 
 pub use self::{
-    activity::{ActivityTable, Counted},
-    failures::{FailuresTable, Marked},
+    activity::ActivityTable,
+    audit::AuditTable,
+    failures::FailuresTable,
     gates::GatesTable,
     ledger::LedgerTable,
     lookups::LookupTables,
     objects::ObjectStore,
-    pipelines::{Change, Edition, Newer, Others, PipelinesTable, PublishError, Published},
-    queue::{Depth, FifoQueue},
+    pipelines::PipelinesTable,
+    queue::{Depth, FifoQueue, FifoQueues},
     rows::row_count,
     secrets::SecretStore,
     state::LiveState,

@@ -17,11 +17,13 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, CancellationReason, Put, TransactWriteItem, Update},
 };
 
-pub use self::publish::{Change, Edition, Newer, Others, PublishError, Published};
 use super::{failed, malformed};
 use crate::{
-    pipeline::state::PipelineState,
-    ports::{Pipelines, PortError, StoredPipeline},
+    pipeline::{
+        publication::{Edition, Others, PublishError, Published, Versions},
+        state::PipelineState,
+    },
+    ports::{Pipelines, PortError, Publishing, StoredPipeline},
     time::Timestamp,
 };
 
@@ -40,48 +42,6 @@ impl PipelinesTable {
     /// The table of this name.
     pub fn new(client: &Client, table: &str) -> Self {
         Self { client: client.clone(), table: table.to_owned() }
-    }
-
-    /// The pipelines that are in service.
-    pub async fn live(&self) -> Result<Vec<StoredPipeline>, PortError> {
-        let mut stored = self.stored().await?;
-        stored.retain(|pipeline| !pipeline.state.is_retired());
-        Ok(stored)
-    }
-
-    /// How the pipeline of this name stands.
-    pub async fn find(&self, name: &str) -> Result<Option<StoredPipeline>, PortError> {
-        const OPERATION: &str = "dynamodb:GetItem";
-        let get = self.client.get_item().table_name(&self.table).set_key(Some(key("live", name))).consistent_read(true);
-        let answer = get.send().await.map_err(|error| failed(OPERATION, &error))?;
-        answer.item.map(|item| of_item(&item).ok_or_else(|| malformed(OPERATION, name))).transpose()
-    }
-
-    /// The versions of a pipeline, the newest first; each as it was published, and standing as nothing.
-    pub async fn history(&self, name: &str) -> Result<Vec<StoredPipeline>, PortError> {
-        const OPERATION: &str = "dynamodb:Query";
-        let mut versions = Vec::new();
-        let mut start = None;
-        loop {
-            let query = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .consistent_read(true)
-                .key_condition_expression("kind = :history")
-                .expression_attribute_values(":history", AttributeValue::S(history_of(name)))
-                .scan_index_forward(false)
-                .set_exclusive_start_key(start);
-            let page = query.send().await.map_err(|error| failed(OPERATION, &error))?;
-            for item in page.items.iter().flatten() {
-                let version = of_version(name, item, 0, PipelineState::default());
-                versions.push(version.ok_or_else(|| malformed(OPERATION, name))?);
-            }
-            start = page.last_evaluated_key;
-            if start.is_none() {
-                return Ok(versions);
-            }
-        }
     }
 
     /// Writes items and counts the revision: all or nothing. Whether all conditions held.
@@ -141,6 +101,55 @@ fn is_conflict(error: &TransactWriteItemsError) -> bool {
 
 fn history_of(name: &str) -> String {
     format!("version#{name}")
+}
+
+impl Publishing for PipelinesTable {
+    async fn now(&self) -> Result<Timestamp, PortError> {
+        self.time().await
+    }
+
+    async fn find(&self, name: &str) -> Result<Option<StoredPipeline>, PortError> {
+        const OPERATION: &str = "dynamodb:GetItem";
+        let get = self.client.get_item().table_name(&self.table).set_key(Some(key("live", name))).consistent_read(true);
+        let answer = get.send().await.map_err(|error| failed(OPERATION, &error))?;
+        answer.item.map(|item| of_item(&item).ok_or_else(|| malformed(OPERATION, name))).transpose()
+    }
+
+    async fn history(&self, name: &str) -> Result<Vec<StoredPipeline>, PortError> {
+        const OPERATION: &str = "dynamodb:Query";
+        let mut versions = Vec::new();
+        let mut start = None;
+        loop {
+            let query = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .consistent_read(true)
+                .key_condition_expression("kind = :history")
+                .expression_attribute_values(":history", AttributeValue::S(history_of(name)))
+                .scan_index_forward(false)
+                .set_exclusive_start_key(start);
+            let page = query.send().await.map_err(|error| failed(OPERATION, &error))?;
+            for item in page.items.iter().flatten() {
+                let version = of_version(name, item, 0, PipelineState::default());
+                versions.push(version.ok_or_else(|| malformed(OPERATION, name))?);
+            }
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return Ok(versions);
+            }
+        }
+    }
+
+    async fn publish_over(
+        &self,
+        documents: &[(&str, &str)],
+        others: Others,
+        edition: &Edition,
+        seen: Option<&Versions>,
+    ) -> Result<Vec<Published>, PublishError> {
+        self.publish_in_transactions(documents, others, edition, seen).await
+    }
 }
 
 impl Pipelines for PipelinesTable {

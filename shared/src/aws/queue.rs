@@ -10,7 +10,7 @@ use aws_sdk_sqs::{
 use super::failed;
 use crate::{
     frame::{Channel, Outgoing},
-    ports::{PortError, Visibility, Waiting},
+    ports::{PortError, Queues, Visibility, Waiting},
 };
 
 /// A FIFO queue; the message group is the lane.
@@ -18,6 +18,29 @@ use crate::{
 pub struct FifoQueue {
     client: Client,
     url: String,
+}
+
+/// The queues of an account.
+#[derive(Clone, Debug)]
+pub struct FifoQueues(Client);
+
+impl FifoQueues {
+    /// Over this client.
+    pub fn new(client: &Client) -> Self {
+        Self(client.clone())
+    }
+}
+
+impl Queues for FifoQueues {
+    type Queue = FifoQueue;
+
+    fn queue(&self, queue_url: &str) -> FifoQueue {
+        FifoQueue::new(&self.0, queue_url)
+    }
+
+    async fn waiting(&self, queue_url: &str) -> Result<u64, PortError> {
+        self.queue(queue_url).waiting().await
+    }
 }
 
 /// How many entries a batch call takes ("Amazon SQS message quotas").
@@ -37,8 +60,12 @@ impl FifoQueue {
         let answer = get.attribute_names(WAITING).attribute_names(IN_FLIGHT).send().await;
         let attributes =
             answer.map_err(|error| failed("sqs:GetQueueAttributes", &error))?.attributes.unwrap_or_default();
-        let count = |name| attributes.get(&name).and_then(|count| count.parse().ok()).unwrap_or(0);
-        Ok(Depth { waiting: count(WAITING), in_flight: count(IN_FLIGHT) })
+        let count = |name: QueueAttributeName| {
+            let count = attributes.get(&name).and_then(|count| count.parse().ok());
+            let missing = || PortError { operation: "sqs:GetQueueAttributes", reason: format!("no {}", name.as_str()) };
+            count.ok_or_else(missing)
+        };
+        Ok(Depth { waiting: count(WAITING)?, in_flight: count(IN_FLIGHT)? })
     }
 }
 

@@ -62,6 +62,17 @@ pub enum Lease {
     Open(Timestamp),
 }
 
+/// Whether a destination takes requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// It does, as far as is known.
+    Answers,
+    /// It did not answer lately. One request finds out whether it does again, at this time at the earliest.
+    Down(Timestamp),
+    /// It asked to wait until then.
+    AskedToWait(Timestamp),
+}
+
 /// How long a probe is waited for, beyond which another may begin.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -133,6 +144,16 @@ impl Gate {
     /// does not ask to wait.
     pub fn is_clear(&self, now: Timestamp) -> bool {
         self.circuit.admits(now) == Admission::All && self.blocked.is_none_or(|until| until <= now)
+    }
+
+    /// Whether the destination takes requests now.
+    pub fn condition(&self, now: Timestamp) -> Condition {
+        match (self.circuit.admits(now), self.blocked.filter(|until| *until > now)) {
+            (Admission::None(until), _) => Condition::Down(until),
+            (Admission::Probe, _) => Condition::Down(now),
+            (Admission::All, Some(until)) => Condition::AskedToWait(until),
+            (Admission::All, None) => Condition::Answers,
+        }
     }
 
     /// When the next request may begin by all of these windows.

@@ -1,6 +1,6 @@
 //! Eight invocations over one gate, in simulated time.
 
-use std::{cmp::Reverse, collections::BinaryHeap};
+use std::{cmp::Reverse, collections::BinaryHeap, time::Duration};
 
 use proptest::prelude::*;
 
@@ -202,4 +202,22 @@ fn of_an_open_circuit_one_probe_in_all_is_let_through() {
     assert!((25..=32).contains(&probes), "{probes}");
     assert!(gate.succeeded() && !gate.succeeded());
     assert!(matches!(gate.lease(now, &windows, 8), Lease::Begin(times) if times.len() == 8));
+}
+
+#[test]
+fn its_condition_is_what_the_next_request_would_find() {
+    let now = Timestamp::from_millis(1_000_000);
+    let mut gate = Gate::default();
+    assert_eq!(gate.condition(now), Condition::Answers);
+    gate.block(now + Duration::from_secs(30));
+    assert_eq!(gate.condition(now), Condition::AskedToWait(now + Duration::from_secs(30)));
+    assert_eq!(gate.condition(now + Duration::from_secs(30)), Condition::Answers);
+    for _ in 0..FAILURES {
+        gate.failed(now, now, 1.0);
+    }
+    let again = now + Duration::from_secs(5);
+    assert_eq!(gate.condition(now), Condition::Down(again));
+    assert_eq!(gate.condition(again), Condition::Down(again), "until one has found out otherwise");
+    gate.succeeded();
+    assert_eq!(gate.condition(now + Duration::from_mins(1)), Condition::Answers);
 }

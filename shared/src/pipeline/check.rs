@@ -44,7 +44,8 @@ impl Document {
         let field = |(name, line): (&String, &FieldLine)| match Expression::compile(line.value.get_ref(), &names) {
             Ok(expression) => {
                 let on_null = line.on_null.as_ref().map_or(on_null, |policy| *policy.get_ref());
-                Some((Name::from(name.as_str()), Field { expression, on_null }))
+                let personal = line.personal.unwrap_or_else(|| self.is_personal(name, known));
+                Some((Name::from(name.as_str()), Field { expression, on_null, personal }))
             }
             Err(_) if is_policy(name) => {
                 let message =
@@ -58,6 +59,15 @@ impl Document {
             }
         };
         Compiled { lookups, when, fields: self.fields.iter().filter_map(field).collect() }
+    }
+
+    /// Whether the connector's file says that a field's values say something of a person.
+    fn is_personal(&self, field: &str, known: &Known) -> bool {
+        let named = self.destination.as_ref().and_then(|name| known.destination(name.get_ref()));
+        let connector = named.and_then(|named| destination::connector(&named.connector).ok());
+        let action = connector.zip(self.action.as_ref()).and_then(|(connector, name)| connector.action(name.get_ref()));
+        let field = action.and_then(|action| action.fields.iter().find(|known| known.name == field));
+        field.is_some_and(destination::Field::is_personal)
     }
 
     /// Checks what the document names, and makes the pipeline of it where nothing is missing.

@@ -45,6 +45,8 @@ pub(super) struct FieldLine {
     pub value: Text,
     /// Its own null policy.
     pub on_null: Option<Spanned<OnNull>>,
+    /// Whether its values say something of a person, where the document says it.
+    pub personal: Option<bool>,
 }
 
 /// Lines of a pipeline that, written behind `[fields]`, would be fields.
@@ -128,13 +130,16 @@ fn field_line(
 ) -> Option<FieldLine> {
     let at = name.span().start;
     match value.get_ref() {
-        DeValue::String(_) => Some(FieldLine { at, value: text(name.get_ref(), value, found)?, on_null: None }),
+        DeValue::String(_) => {
+            Some(FieldLine { at, value: text(name.get_ref(), value, found)?, on_null: None, personal: None })
+        }
         DeValue::Table(entries) => {
             let mut table = Table::new("a field", entries);
             let value = table.required("value", at, "value = \"after.email\"", found);
             let on_null = table.word("on_null", found);
+            let personal = table.flag("personal", found);
             table.finish(found);
-            Some(FieldLine { at, value: value?, on_null })
+            Some(FieldLine { at, value: value?, on_null, personal })
         }
         other => {
             let name = name.get_ref();

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::syntax;
+use super::{ManagedBy, policy, syntax};
 use crate::{
     destination,
     lookup::KeyAttributes,
     nearest::suggestion,
-    schema::{Kind, Schema},
+    schema::{EARLY, Kind, Schema},
     value::{Object, Value},
 };
 
@@ -56,6 +56,15 @@ impl Known {
     /// The destination of this name.
     pub fn destination(&self, name: &str) -> Option<&KnownDestination> {
         self.destinations.iter().find(|destination| destination.name == name)
+    }
+
+    /// With the fields of the sources of which enough rows have passed to tell.
+    pub fn learn<'s>(&mut self, schemas: impl IntoIterator<Item = (&'s str, &'s Schema)>) {
+        for (source, schema) in schemas {
+            if schema.rows.is_some_and(|rows| rows.count >= EARLY) {
+                self.fields.insert(source.to_owned(), KnownFields::from(schema));
+            }
+        }
     }
 
     /// What a document can be checked against where there is no stack: its source is taken for one, and its destination
@@ -112,6 +121,7 @@ pub struct Outline {
     pub source: Option<String>,
     pub destination: Option<String>,
     pub action: Option<String>,
+    pub managed_by: Option<ManagedBy>,
 }
 
 impl Outline {
@@ -119,14 +129,20 @@ impl Outline {
     pub fn of(document: &str) -> Self {
         let Some(table) = syntax::parse(&mut super::problem::Findings::new(document)) else { return Self::default() };
         let text = |name: &str| table.get_ref().get(name)?.get_ref().as_str().map(str::to_owned);
-        Self { name: text("name"), source: text("source"), destination: text("destination"), action: text("action") }
+        Self {
+            name: text("name"),
+            source: text("source"),
+            destination: text("destination"),
+            action: text("action"),
+            managed_by: text("managed_by").and_then(|word| policy::word(&word)),
+        }
     }
 }
 
 impl Kind {
     /// Values of this kind, such that what takes any of its kind takes one of them; none of null and absent, which say nothing of a
     /// field.
-    pub(super) fn examples(self) -> Vec<Value> {
+    pub fn examples(self) -> Vec<Value> {
         match self {
             Self::Null | Self::Absent => Vec::new(),
             Self::Boolean => vec![Value::from(true)],
@@ -140,14 +156,18 @@ impl Kind {
 
 /// The fields of a source's rows, by their paths (`email`, `address.city`), and the kinds of value that each has had.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct KnownFields(BTreeMap<String, BTreeSet<Kind>>);
+pub struct KnownFields {
+    kinds: BTreeMap<String, BTreeSet<Kind>>,
+    /// Those that some rows lack.
+    lacking: BTreeSet<String>,
+}
 
 /// What was learned of a source. That rows may lack a field says nothing of what it is where it is there.
 impl From<&Schema> for KnownFields {
     fn from(schema: &Schema) -> Self {
         let mut known = Self::default();
         for (path, kinds) in schema.fields() {
-            for kind in kinds.filter(|kind| *kind != Kind::Absent) {
+            for kind in kinds {
                 known.add(path, kind);
             }
         }
@@ -156,9 +176,14 @@ impl From<&Schema> for KnownFields {
 }
 
 impl KnownFields {
-    /// Adds a field's path and a kind of its values.
+    /// Adds a field's path and a kind of its values; or that a row lacks it.
     pub fn add(&mut self, path: impl Into<String>, kind: Kind) {
-        self.0.entry(path.into()).or_default().insert(kind);
+        let path = path.into();
+        if kind == Kind::Absent {
+            self.lacking.insert(path);
+        } else {
+            self.kinds.entry(path).or_default().insert(kind);
+        }
     }
 
     /// Adds what a row shows.
@@ -178,17 +203,28 @@ impl KnownFields {
 
     /// Whether nothing is known.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.kinds.is_empty()
+    }
+
+    /// Whether some rows lack a field: it is not there, or something above it is not.
+    pub fn may_lack(&self, path: &str) -> bool {
+        let above = path.match_indices('.').map(|(end, _)| &path[..end]);
+        above.chain([path]).any(|path| self.lacking.contains(path))
+    }
+
+    /// The fields' paths, in order.
+    pub fn paths(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.kinds.keys().map(String::as_str)
     }
 
     /// The kinds of a field's values; `None` where no row has had it.
     pub fn kinds(&self, path: &str) -> Option<&BTreeSet<Kind>> {
-        self.0.get(path)
+        self.kinds.get(path)
     }
 
     /// The names of the fields directly under a path; of the row itself under the empty path.
     pub fn names<'a>(&'a self, above: &'a str) -> impl Iterator<Item = &'a str> + Clone {
-        self.0.keys().filter_map(move |path| {
+        self.kinds.keys().filter_map(move |path| {
             let name = if above.is_empty() { path } else { path.strip_prefix(above)?.strip_prefix('.')? };
             (!name.contains('.')).then_some(name)
         })

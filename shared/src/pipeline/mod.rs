@@ -12,7 +12,9 @@ mod known;
 mod lookup;
 mod policy;
 mod problem;
+pub mod publication;
 mod review;
+pub mod standing;
 pub mod state;
 mod syntax;
 mod table;
@@ -66,6 +68,7 @@ pub struct Pipeline {
 struct Field {
     expression: Expression,
     on_null: OnNull,
+    personal: bool,
 }
 
 impl Pipeline {
@@ -88,6 +91,13 @@ impl Pipeline {
     /// The filter, where there is one.
     pub fn when(&self) -> Option<&Expression> {
         self.when.as_ref()
+    }
+
+    /// The fields whose values say something of a person, with their expressions: those of which the connector's file says
+    /// it, or the document (`personal = true`).
+    pub fn personal(&self) -> impl Iterator<Item = (&str, &Expression)> {
+        let personal = self.fields.iter().filter(|(_, field)| field.personal);
+        personal.map(|(name, field)| (&**name, &field.expression))
     }
 
     /// The fields with their expressions, in the document's order.
@@ -129,6 +139,19 @@ email = "after.email | lower"
             ..Known::default()
         };
         Pipeline::parse("contacts.toml", text, 1, &known).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_field_is_personal_by_the_connectors_file_or_by_the_documents_word() {
+        let personal = |lines: &str| {
+            let pipeline = parse(&format!("{GOOD}{lines}")).unwrap();
+            pipeline.personal().map(|(name, _)| name.to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(personal("lastname = \"after.name\"\ncity = \"after.city\""), ["email", "lastname"]);
+        assert_eq!(personal("birthday = { value = \"after.born\", personal = true }"), ["email", "birthday"]);
+        assert_eq!(personal("phone = { value = \"after.desk\", personal = false }"), ["email"]);
+        let wrong = parse(&format!("{GOOD}phone = {{ value = \"after.desk\", personal = \"no\" }}")).unwrap_err();
+        assert!(wrong.contains("personal is text; write personal = true or personal = false"), "{wrong}");
     }
 
     #[test]

@@ -8,6 +8,11 @@ pub(super) trait Word: Copy + 'static {
     const WORDS: &'static [(&'static str, Self)];
 }
 
+/// What a word means, if it is one.
+pub(super) fn word<W: Word>(text: &str) -> Option<W> {
+    W::WORDS.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning)
+}
+
 /// What happens at the destination when a row no longer matches the filter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnLeave {

@@ -1,6 +1,6 @@
 //! The whole check of a document before it is published: of what it names, and of what its expressions read and give.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use toml::Spanned;
 
@@ -38,6 +38,8 @@ pub struct Review {
     pub fields_from: FieldsFrom,
     /// The line of its name.
     pub name_line: usize,
+    /// The line of each field that it maps.
+    pub field_lines: BTreeMap<String, usize>,
 }
 
 /// Where the fields of a source are known from.
@@ -64,6 +66,7 @@ pub fn review(text: &str, known: &Known, events: &dyn Fn(&str) -> Result<Vec<Cha
             warnings,
             fields_from: FieldsFrom::Nothing,
             name_line: 1,
+            field_lines: BTreeMap::new(),
         };
     };
     let document = Document::read(&table, &mut found);
@@ -83,8 +86,9 @@ pub fn review(text: &str, known: &Known, events: &dyn Fn(&str) -> Result<Vec<Cha
         }
     }
     let name_line = found.line(document.name.as_ref().map_or(0, |name| name.span().start));
+    let field_lines = document.fields.iter().map(|(name, field)| (name.clone(), found.line(field.at))).collect();
     let (problems, warnings) = found.into_sorted();
-    Review { pipeline, cases, problems, warnings, fields_from, name_line }
+    Review { pipeline, cases, problems, warnings, fields_from, name_line, field_lines }
 }
 
 type Sample<'c> = (&'c Case, Vec<ChangeEvent>);

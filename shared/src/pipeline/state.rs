@@ -34,6 +34,9 @@ pub struct Pause {
     pub by: String,
 }
 
+/// Who pauses a pipeline whose source has drifted, if its policy is so. A person whose name it is pauses as Freshet does.
+pub const FRESHET: &str = "freshet";
+
 /// How long the backbone keeps events, by a function's environment: `CHANGES_RETENTION_HOURS`, 24 unless set ("Changing
 /// the data retention period", Kinesis guide: up to 8,760).
 pub fn retention(reader: &mut Reader<'_>) -> Duration {

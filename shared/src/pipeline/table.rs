@@ -60,6 +60,17 @@ impl<'d> Table<'d> {
         self.text(key, found)
     }
 
+    /// True or false.
+    pub fn flag(&mut self, key: &'static str, found: &mut Findings<'_>) -> Option<bool> {
+        let value = self.value(key)?;
+        let flag = value.get_ref().as_bool();
+        if flag.is_none() {
+            let what = kind(value.get_ref());
+            found.problem(value.span().start, format!("{key} is {what}; write {key} = true or {key} = false"));
+        }
+        flag
+    }
+
     /// One of a few words.
     pub fn word<W: Word>(&mut self, key: &'static str, found: &mut Findings<'_>) -> Option<Spanned<W>> {
         let text = self.text(key, found)?;

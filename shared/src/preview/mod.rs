@@ -1,12 +1,16 @@
 //! What a pipeline would do with events, without sending anything: for each event the filter's verdict, the fields, the
 //! request, and what would be skipped. The same code as the functions' judges, so what is shown is what will happen.
 
+mod latest;
+mod look_up;
 mod plan;
 mod prices;
 
 use std::collections::HashMap;
 
 pub use self::{
+    latest::latest,
+    look_up::look_up,
     plan::{Counts, Plan, Traffic, Use},
     prices::Part,
 };

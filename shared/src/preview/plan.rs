@@ -70,6 +70,8 @@ pub struct Plan {
     limits: BTreeMap<String, Vec<&'static Limit>>,
     event_bytes: u64,
     delivery_bytes: u64,
+    /// New rows that are sent with an e-mail address.
+    addressed: u64,
 }
 
 impl Plan {
@@ -82,6 +84,7 @@ impl Plan {
             limits: BTreeMap::new(),
             event_bytes: 0,
             delivery_bytes: 0,
+            addressed: 0,
         };
         for event in events {
             plan.counts.events += 1;
@@ -93,6 +96,11 @@ impl Plan {
             }
             if let Fate::Sent(delivery, ..) = &fate {
                 plan.request(&preview, delivery);
+            }
+            if let Fate::Sent(delivery, Change::Create, _) = &fate
+                && preview.destination.email(delivery).is_some()
+            {
+                plan.addressed += 1;
             }
         }
         plan
@@ -182,6 +190,7 @@ impl Plan {
                 self.counts.sent() + self.counts.unchanged + self.counts.needless,
             ),
             queued: self.queued_share(),
+            addressed: ratio(self.addressed, self.counts.events),
             sent: self.sent_share(),
             calls,
             events_a_second: self.traffic.events_an_hour / 3_600.0,
@@ -375,6 +384,9 @@ email = "after.email"
         let ledger = dollars.iter().find(|part| part.what == "ledger").unwrap();
         // Three of four events reach the queue; each is a read and a write.
         assert!((ledger.dollars - 0.75 * 0.75).abs() < 1e-9, "{ledger:?}");
+        // One of four is a new row, sent with an address.
+        let index = dollars.iter().find(|part| part.what == "ledger's index").unwrap();
+        assert!((index.dollars - 0.25 * 0.625).abs() < 1e-9, "{index:?}");
         assert!(dollars.iter().all(|part| part.dollars > 0.0), "{dollars:?}");
     }
 }

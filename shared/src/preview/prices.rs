@@ -41,6 +41,8 @@ pub struct Shape {
     pub delivery_bytes: f64,
     /// Deliveries in the queue, of one event.
     pub queued: f64,
+    /// Rows that are new at the destination and are sent with an e-mail address, of one event.
+    pub addressed: f64,
     /// Deliveries that are sent, of one event.
     pub sent: f64,
     /// Requests to the vendor, of one event.
@@ -75,7 +77,7 @@ pub fn of_a_million(shape: &Shape) -> Vec<Part> {
     let invocations = 2.0 / together + messages;
     let processor = capture + transform + deliver * shape.queued;
     let waiting = shape.calls * 1e6 * WAIT_SECONDS * DELIVER_GB;
-    vec![
+    let mut parts = vec![
         Part {
             what: "backbone",
             dollars: units * PUT_UNITS,
@@ -114,5 +116,13 @@ pub fn of_a_million(shape: &Shape) -> Vec<Part> {
             dollars: shape.queued * (READS + WRITES),
             arithmetic: format!("{:.3} deliveries × (1 read × {READS} + 1 write × {WRITES})", shape.queued),
         },
-    ]
+    ];
+    if shape.addressed > 0.0 {
+        parts.push(Part {
+            what: "ledger's index",
+            dollars: shape.addressed * WRITES,
+            arithmetic: format!("{:.3} rows with a new e-mail address × 1 write × {WRITES}", shape.addressed),
+        });
+    }
+    parts
 }

@@ -2,6 +2,7 @@
 
 use super::{Field, Kind, MAX_DEPTH, MAX_PATH_BYTES, Schema, Seen, depth, kind_at};
 use crate::{
+    key::Key,
     time::Timestamp,
     value::{Object, Value},
 };
@@ -10,6 +11,16 @@ impl Schema {
     /// Counts an event of the source, whether it has a row to learn from or not.
     pub fn count(&mut self, at: Timestamp) {
         Seen::add(&mut self.events, Seen::once(at));
+    }
+
+    /// Learns what names a row. Whether that is news; a key has other attributes only where the source is another one.
+    pub fn learn_key(&mut self, key: &Key) -> bool {
+        let attributes = || key.attributes().into_iter().map(|(name, value)| (&**name, Kind::of(value)));
+        if attributes().eq(self.key.iter().map(|(name, kind)| (name.as_str(), *kind))) {
+            return false;
+        }
+        self.key = attributes().map(|(name, kind)| (name.to_owned(), kind)).collect();
+        true
     }
 
     /// Learns of a row that a field was of this kind, and nothing else.

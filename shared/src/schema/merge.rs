@@ -28,6 +28,11 @@ impl Schema {
             }
             Seen::add(&mut self.rows, rows);
         }
+        // The key of who has seen the newest event.
+        let newest = |schema: &Self| (!schema.key.is_empty(), schema.events.map(|seen| seen.last), schema.key.clone());
+        if newest(other) > newest(self) {
+            self.key = other.key.clone();
+        }
         if let Some(events) = other.events {
             Seen::add(&mut self.events, events);
         }

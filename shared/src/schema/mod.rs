@@ -42,6 +42,9 @@ pub struct Schema {
     /// The rows that were learned from: a sample of those events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<Seen>,
+    /// What names a row: the key's attributes, and the kind of each. Empty where no event has told yet.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub key: BTreeMap<String, Kind>,
     /// The fields by path: `email`, `address.city`.
     #[serde(default)]
     pub fields: BTreeMap<String, Field>,

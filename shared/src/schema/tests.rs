@@ -52,6 +52,31 @@ fn rows_teach_paths_and_kinds() {
 }
 
 #[test]
+fn what_names_a_row_is_known_by_the_newest_event() {
+    let key = |json: &str| serde_json::from_str::<crate::key::Key>(json).unwrap();
+    let mut schema = Schema::default();
+    assert!(schema.learn_key(&key(r#"{"order_id":"o-1","line":7}"#)));
+    assert!(!schema.learn_key(&key(r#"{"line":8,"order_id":"o-2"}"#)));
+    schema.count(at(5));
+    let expected = BTreeMap::from([("line".to_owned(), Kind::Number), ("order_id".to_owned(), Kind::Text)]);
+    assert_eq!(schema.key, expected);
+    let mut later = Schema::default();
+    later.learn_key(&key(r#"{"id":7}"#));
+    later.count(at(9));
+    for (mut one, other) in [(schema.clone(), later.clone()), (later.clone(), schema.clone())] {
+        one.merge(&other);
+        assert_eq!(one.key, later.key);
+    }
+    // One that has learned no key says nothing of it.
+    let mut counted = Schema::default();
+    counted.count(at(20));
+    counted.merge(&schema);
+    assert_eq!(counted.key, expected);
+    let json = serde_json::to_string(&schema).unwrap();
+    assert_eq!(serde_json::from_str::<Schema>(&json).unwrap(), schema);
+}
+
+#[test]
 fn news_is_a_path_or_a_kind_that_was_not_there() {
     let mut schema = Schema::default();
     let mut learn = |json| schema.learn(&row(json), at(1));
@@ -107,7 +132,8 @@ fn the_largest_schema_fits_an_item() {
     let kinds: BTreeMap<_, _> = Kind::ALL.map(|kind| (kind, seen)).into();
     let field = Field { kinds, settled: Some(seen.last) };
     let fields = (0..MAX_PATHS).map(|number| (format!("{number:0>200}"), field.clone())).collect();
-    let schema = Schema { events: Some(seen), rows: Some(seen), fields, more: 9, notices: Vec::new() };
+    let schema =
+        Schema { events: Some(seen), rows: Some(seen), fields, key: BTreeMap::new(), more: 9, notices: Vec::new() };
     let json = serde_json::to_string(&schema).unwrap();
     assert!(json.len() < 250_000, "{}", json.len());
     assert_eq!(serde_json::from_str::<Schema>(&json).unwrap(), schema);

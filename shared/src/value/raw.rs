@@ -4,7 +4,7 @@ use std::{collections::HashSet, ops::Range};
 
 use jiter::{Jiter, Peek};
 
-use super::{MAX_DEPTH, Number, Value, ValueError, json_error, object::Fields, parse};
+use super::{MAX_DEPTH, Value, ValueError, is_json_number, json_error, object::Fields, parse};
 
 /// Objects with more fields have their names compared by a set.
 const FEW: usize = 32;
@@ -35,9 +35,8 @@ impl Raw {
 
     /// The JSON of a field.
     pub fn field(&self, name: &str) -> Option<&str> {
-        let of = |range: &Range<u32>| range.start as usize..range.end as usize;
-        let is_it = |place: &&Place| self.json.as_bytes().get(of(&place.name)) == Some(name.as_bytes());
-        self.json.get(of(&self.fields.iter().find(is_it)?.value))
+        let place = self.fields.iter().find(|place| place.name_in(self.json.as_bytes()) == name.as_bytes())?;
+        self.json.get(in_bytes(&place.value))
     }
 
     /// All fields.
@@ -88,9 +87,13 @@ fn range(from: usize, to: usize) -> Option<Range<u32>> {
     Some(u32::try_from(from).ok()?..u32::try_from(to).ok()?)
 }
 
+const fn in_bytes(range: &Range<u32>) -> Range<usize> {
+    range.start as usize..range.end as usize
+}
+
 impl Place {
     fn name_in<'o>(&self, object: &'o [u8]) -> &'o [u8] {
-        &object[self.name.start as usize..self.name.end as usize]
+        &object[in_bytes(&self.name)]
     }
 }
 
@@ -135,7 +138,7 @@ fn check(parser: &mut Jiter<'_>, whole: &str, peek: Peek, depth: usize) -> Resul
         _ => {
             let at = parser.current_index();
             let bytes = parser.known_number_bytes(peek).map_err(json_error)?;
-            if !Number::is_one(bytes) {
+            if !is_json_number(bytes) {
                 return Err(ValueError::Json { at, reason: "expected a value".to_owned() });
             }
         }

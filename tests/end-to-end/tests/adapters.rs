@@ -19,18 +19,18 @@ use freshet::{
 };
 use serde_json::json;
 use shared::{
-    aws::{Aws, Edition, FailuresTable, GatesTable, LedgerTable, LookupTables, ObjectStore, PipelinesTable},
+    aws::{Aws, FailuresTable, GatesTable, LedgerTable, LookupTables, ObjectStore, PipelinesTable},
     event::{Op, Order},
     failure::{Failure, Payload, Stage, Standing},
     gate::{Gate, Window},
     key::Key,
     lane::Lanes,
-    ledger::{Entry, LedgerKey, Past, PastOutcome, Pending, Progress, Written},
+    ledger::{Entry, LedgerKey, Past, PastOutcome, Pending, Progress, Written, email_digest},
     lookup::{KeyType, LookupTable, RowKey},
-    pipeline::state::Replay,
+    pipeline::{publication::Edition, state::Replay},
     ports::{
-        BacklogPage, BacklogRecord, Failures as _, Gates, LaneCounts, Leases, Ledger, Lookups as _, Objects as _,
-        Pipelines as _, Replays,
+        BacklogPage, BacklogRecord, Failures as _, Gates, KeptFailures as _, LaneCounts, Leases, Ledger, Lookups as _,
+        Objects as _, Pipelines as _, Publishing as _, Replays, Timelines,
     },
     position::Position,
     replay,
@@ -75,6 +75,7 @@ fn entry(epoch: u64, position: &str) -> Entry {
         digest: Some("d".to_owned()),
         destination_key: Some("contact-7".to_owned()),
         created: Some(true),
+        email: Some(email_digest("ada@example.com")),
         past: vec![past],
         expires_at: Some(Timestamp::from_millis(1_800_000_000_000)),
         progress: None,
@@ -158,6 +159,37 @@ async fn a_lease_ends_by_itself_and_is_given_back_by_who_has_it() {
     let ground = ground().await;
     let table = LedgerTable::new(ground.aws().dynamodb(), "store-freshet-ledger");
     a_lease_is_one_invocations_until_it_ends(&table).await;
+}
+
+async fn rows_are_found_by_the_address_that_they_were_sent_with_last<L: Ledger + Timelines>(ledger: &L) {
+    let sent = |position: &str, address: &str| Entry { email: Some(email_digest(address)), ..entry(1, position) };
+    let rows = async |address: &str, most| {
+        let mut rows = ledger.rows_of(&email_digest(address), most).await.unwrap();
+        rows.sort();
+        rows
+    };
+    for (row, position, address) in [(1, "1", "ada@x.example"), (2, "1", "ada@x.example"), (3, "1", "bob@x.example")] {
+        assert_eq!(ledger.write(&key(row), &sent(position, address)).await.unwrap(), Written::Yes);
+    }
+    assert_eq!(rows(" Ada@X.example ", 10).await, [key(1), key(2)]);
+    assert_eq!(rows("ada@x.example", 1).await.len(), 1);
+    assert_eq!(rows("nobody@x.example", 10).await, []);
+    // Row 2 has another address since, and row 3 was sent without one.
+    ledger.write(&key(2), &sent("2", "bob@x.example")).await.unwrap();
+    ledger.write(&key(3), &Entry { email: None, ..entry(1, "2") }).await.unwrap();
+    assert_eq!(rows("ada@x.example", 10).await, [key(1)]);
+    assert_eq!(rows("bob@x.example", 10).await, [key(2)]);
+    let found = ledger.entries(&[key(2), key(9)]).await.unwrap();
+    assert_eq!(found, std::collections::HashMap::from([(key(2), sent("2", "bob@x.example"))]));
+    assert_eq!(key(2).row().unwrap(), ("p", Key::single("id", 2)));
+}
+
+#[tokio::test]
+async fn people_are_found_in_the_ledger() {
+    rows_are_found_by_the_address_that_they_were_sent_with_last(&MemoryLedger::default()).await;
+    let ground = ground().await;
+    let table = LedgerTable::new(ground.aws().dynamodb(), "store-freshet-ledger");
+    rows_are_found_by_the_address_that_they_were_sent_with_last(&table).await;
 }
 
 async fn of_two_that_change_a_gate_one_is_refused(gates: &impl Gates) {

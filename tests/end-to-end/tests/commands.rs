@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_kinesis::primitives::Blob;
 use freshet::{
     commands::{destinations, failures, pipelines, status},
+    console::LocalConsole,
     demo::sources,
     deployed::{Chosen, Connection, Deployed},
     faults::Faults,
@@ -20,9 +21,15 @@ use freshet::{
     stack::{Ground, Stack, StackConfig, variables::Variables},
 };
 use shared::{
-    aws::{Edition, Others, PublishError},
+    event::ChangeEvent,
     failure::{Failure, Kept, Payload, Selection, Stage, Standing},
-    ports::Failures as _,
+    frame::{self, Content},
+    http::{Reach, Timeouts, VendorHttp},
+    lane::Lanes,
+    pipeline::publication::{Edition, Others, PublishError},
+    ports::{
+        Backlog as _, Failures as _, Http as _, HttpRequest, HttpResponse, KeptFailures as _, Publishing as _, Since,
+    },
     time::{Clock as _, SystemClock, Timestamp},
     value::Value,
 };
@@ -595,5 +602,155 @@ async fn what_lambda_gave_up_on_goes_onto_the_backbone_again_with_every_digit() 
     assert!(data.await.contains(r#""logins":12345678901234567890123456789012345678,"#));
     let standing = async |id: &str| stack.failures().get(id).await.unwrap().unwrap().listed.standing;
     assert_eq!((standing("a").await, standing("b").await), (Standing::Redriven, Standing::Open));
+    running.stop().await;
+}
+
+/// A page of the console, or what a form of it answers; and the session's cookie.
+async fn page(method: &str, url: &str, cookie: &str, form: &str) -> (HttpResponse, String) {
+    let http = VendorHttp::new(Timeouts::default(), Reach::Private).unwrap();
+    let origin = url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
+    let headers = [
+        ("cookie", cookie),
+        ("origin", &origin),
+        ("sec-fetch-site", "same-origin"),
+        ("content-type", "application/x-www-form-urlencoded"),
+    ];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let request = HttpRequest { method: method.to_owned(), url: url.to_owned(), headers, body: form.into() };
+    let answer = http.call(&request).await.unwrap();
+    let set = answer.header("set-cookie").and_then(|cookie| cookie.split(';').next()).unwrap_or(cookie).to_owned();
+    (answer, set)
+}
+
+/// The console's page of a failure, as a browser sees it.
+struct Browsed {
+    console: LocalConsole,
+    id: String,
+    cookie: String,
+    token: String,
+}
+
+impl Browsed {
+    async fn open(running: &Stack, id: &str) -> Self {
+        let console = running.ground().console(Some(0)).await.unwrap();
+        let mut browsed = Self { console, id: id.replace('/', "%2F"), cookie: String::new(), token: String::new() };
+        let (answer, cookie) = page("GET", &browsed.address(), "", "").await;
+        let shown = String::from_utf8(answer.body).unwrap();
+        let (_, token) = shown.split_once("name=\"csrf\" value=\"").unwrap();
+        token.split_once('"').unwrap().0.clone_into(&mut browsed.token);
+        browsed.cookie = cookie;
+        browsed
+    }
+
+    fn address(&self) -> String {
+        format!("{}/problems/one?id={}", self.console.url, self.id)
+    }
+
+    /// The page, once it says so.
+    async fn told(&self, part: &str) -> String {
+        until(part, async || {
+            let (answer, _) = page("GET", &self.address(), &self.cookie, "").await;
+            let shown = String::from_utf8(answer.body).unwrap();
+            shown.contains(part).then_some(shown)
+        })
+        .await
+    }
+
+    async fn send(&self, path: &str, seen: u64) {
+        let form = format!("csrf={}&id={}&seen={seen}", self.token, self.id);
+        let (answer, _) = page("POST", &format!("{}{path}", self.console.url), &self.cookie, &form).await;
+        assert_eq!(answer.status, 303, "{}", String::from_utf8_lossy(&answer.body));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_console_sends_a_failure_again_and_tells_what_became_of_it() {
+    let running = start(folder_with("customers-to-hubspot.toml", "archive", "archive")).await;
+    let stack = connect(&running.ground().deployed().unwrap());
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    put(&running, "c-1", &[("email", text("not an address")), ("plan", text("free"))]).await;
+    let browsed = Browsed::open(&running, &open_failure(&stack).await.listed.id).await;
+    browsed.told("It waits for somebody to look.").await;
+
+    // HubSpot refuses it as before.
+    browsed.send("/problems/retry", 1).await;
+    let again = browsed.told("and has failed again.").await;
+    assert!(again.contains("then this page offers to send it again with the new version"), "{again}");
+    // A newer change of the row arrives, and stands.
+    put(&running, "c-1", &[]).await;
+    browsed.told("A newer change of customer c-1 has arrived since, at ").await;
+    browsed.send("/problems/retry", 2).await;
+    browsed.told("A newer change of customer c-1 has arrived since; this one is closed as superseded.").await;
+    running.stop().await;
+}
+
+/// The first event of the backbone, whole, and when it arrived.
+async fn first_event(stack: &Connection<'_>) -> (ChangeEvent, Timestamp) {
+    let (backbone, lanes) = (stack.backbone(), Lanes::new(stack.deployed.changes_lanes).unwrap());
+    until("an event is on the backbone", async || {
+        for shard in backbone.shards().await.unwrap() {
+            let since = Since::Arrived(Timestamp::from_millis(0));
+            let iterator = backbone.iterator(&shard.id, &since).await.unwrap();
+            let records = backbone.page(&iterator, 10).await.unwrap().unwrap_or_default().records;
+            if let Some(record) = records.into_iter().next() {
+                let opened = frame::open(Content::Events, lanes, &record.data).unwrap();
+                let Some(frame::Payload::Inline(json)) = opened.items.into_iter().next() else { return None };
+                return Some((ChangeEvent::from_json(json).unwrap(), record.arrived_at));
+            }
+        }
+        None
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_old_version_made_is_sent_again_by_the_newest_out_of_the_backbone() {
+    // The first version leaves the row out, so that its queue has not had the change in the last five minutes.
+    let running = start(folder_with("customers-to-hubspot.toml", "after.country is defined", "false")).await;
+    let stack = connect(&running.ground().deployed().unwrap());
+    put(&running, "c-1", &[]).await;
+    let (event, arrived_at) = first_event(&stack).await;
+    let id = format!("customers-to-hubspot/{}", event.id);
+    let delivery = serde_json::json!({
+        "id": id, "pipeline": "customers-to-hubspot", "version": 1, "source": "customers", "op": "create",
+        "key": event.key, "epoch": event.epoch, "position": event.position, "occurred_at": event.occurred_at,
+        "arrived_at": arrived_at, "action": "upsert_contact", "step": "apply", "fields": {"email": "not an address"},
+    });
+    let failure = Failure {
+        id: id.clone(),
+        stage: Stage::Deliver,
+        reason: "HubSpot rejects it".to_owned(),
+        source: Some("customers".to_owned()),
+        pipeline: Some("customers-to-hubspot".to_owned()),
+        version: Some(1),
+        destination: Some("hubspot".to_owned()),
+        key: Some(event.key.clone()),
+        request: None,
+        answer: None,
+        payload: Payload::of(delivery.to_string().as_bytes()),
+        at: SystemClock.now() - Duration::from_mins(6),
+    };
+    stack.failures().keep(vec![failure]).await.unwrap();
+    let browsed = Browsed::open(&running, &id).await;
+    browsed.told("then this page offers to send it again with the new version").await;
+
+    let mended = folder_with("customers-to-hubspot.toml", "archive", "archive");
+    pipelines::push(&stack, mended.path(), Others::Keep, false, &at_once()).await.unwrap();
+    browsed.told("Send it again with version 2").await;
+    // Transform sees the version within two seconds; who publishes by hand gives it ten.
+    put(&running, "c-2", &[]).await;
+    let contacts = || {
+        let received = running.vendors()["hubspot"].simulator.received();
+        received.into_iter().filter(|received| matches!(received.what, What::Upsert { .. })).count()
+    };
+    until("the new version is in effect", async || {
+        put(&running, "c-2", &[("first_name", AttributeValue::S(format!("{:?}", SystemClock.now())))]).await;
+        (contacts() > 0).then_some(())
+    })
+    .await;
+    browsed.send("/problems/retry-newest", 1).await;
+    browsed.told("The destination has it, since ").await;
+    let kept = stack.failures().get(&id).await.unwrap().unwrap();
+    assert_eq!(kept.listed.standing, Standing::Redriven);
     running.stop().await;
 }

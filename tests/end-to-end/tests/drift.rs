@@ -18,9 +18,12 @@ use freshet::{
     stack::{Ground, Stack, StackConfig, variables::Variables},
 };
 use shared::{
-    aws::{Edition, Others},
     failure::{Selection, Standing},
-    pipeline::timeline::NOTICE,
+    pipeline::{
+        publication::{Edition, Others},
+        timeline::NOTICE,
+    },
+    ports::KeptFailures as _,
     time::{Clock as _, SystemClock},
     value::Value,
 };

@@ -18,12 +18,13 @@ use freshet::{
     stack::{Ground, Stack, StackConfig, variables::Variables},
 };
 use shared::{
-    aws::{Edition, Others},
     event::{ChangeEvent, Op, Origin},
     failure::{Selection, Standing},
     frame::{self, Content, Item, Pace},
     key::Key,
     lane::Lanes,
+    pipeline::publication::{Edition, Others},
+    ports::KeptFailures as _,
     position::Position,
     time::{Clock as _, SystemClock, Timestamp},
     value::Value,

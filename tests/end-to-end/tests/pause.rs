@@ -22,8 +22,11 @@ use freshet::{
     stack::{Ground, Stack, StackConfig, variables::Variables},
 };
 use shared::{
-    aws::{Edition, Others},
-    pipeline::timeline::NOTICE,
+    pipeline::{
+        publication::{Edition, Others},
+        timeline::NOTICE,
+    },
+    ports::Publishing as _,
     time::{Clock as _, SystemClock},
     value::{Object, Value},
 };

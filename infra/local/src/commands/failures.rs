@@ -9,9 +9,10 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::{Args, Subcommand};
 use shared::{
-    aws::Marked,
     config::Environment,
-    failure::{Selection, Stage, Standing},
+    failure::{Marked, Selection, Stage, Standing},
+    ports::KeptFailures as _,
+    redrive::UNKNOWN,
     time::{Clock as _, SystemClock},
 };
 
@@ -43,7 +44,7 @@ struct Filters {
 impl Filters {
     fn selection(self, standing: Standing) -> Selection {
         let Self { pipeline, destination, stage } = self;
-        Selection { pipeline, destination, stage, standing: Some(standing) }
+        Selection { pipeline, destination, stage, standing: Some(standing), ..Selection::default() }
     }
 }
 
@@ -150,6 +151,3 @@ pub async fn discard(stack: &Connection<'_>, ids: &[String], reason: &str) -> an
     }
     Ok(told)
 }
-
-/// Of an id that the table does not have.
-const UNKNOWN: &str = "there is no failure of this id; `freshet failures list` has the ids";

@@ -6,7 +6,6 @@ pub mod destinations;
 pub mod expressions;
 pub mod failures;
 pub mod invoke;
-mod latest;
 pub mod lint;
 pub mod pipelines;
 pub mod plan;

@@ -13,10 +13,14 @@ use std::{
 use anyhow::{Context as _, anyhow, bail};
 use clap::{Args, Subcommand};
 use shared::{
-    aws::{Change, Edition, Others, PipelinesTable, PublishError, Published},
+    aws::PipelinesTable,
     config::Environment,
-    pipeline::{Outline, timeline::NOTICE},
-    ports::Pipelines as _,
+    pipeline::{
+        Outline,
+        publication::{Change, Edition, Others, PublishError, Published},
+        timeline::NOTICE,
+    },
+    ports::{Pipelines as _, Publishing as _},
     time::{Clock as _, SystemClock},
 };
 

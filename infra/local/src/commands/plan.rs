@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use shared::{
     config::Environment,
+    ports::Counts as _,
     preview::{Plan, Preview, Traffic},
 };
 

@@ -1,6 +1,6 @@
 //! `freshet preview`: what a pipeline would do with real events, without sending anything.
 
-use std::{fmt::Write as _, path::PathBuf, process::ExitCode};
+use std::{fmt::Write as _, path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
@@ -10,13 +10,12 @@ use shared::{
     event::ChangeEvent,
     lane::Lanes,
     ports::Schemas as _,
-    preview::{Change, Fate, Preview, Skip},
+    preview::{Change, Fate, Preview, Skip, latest},
     time::{Clock as _, SystemClock},
     value::Value,
 };
 
 use super::{
-    latest::latest,
     pretty::pretty,
     subject::{Asked, Subject},
 };
@@ -75,7 +74,8 @@ impl Events {
         let lanes = Lanes::new(stack.deployed.changes_lanes).context("the stack's outputs have no count of lanes")?;
         let count = self.last.unwrap_or(last);
         let (backbone, objects) = (stack.backbone(), stack.objects());
-        let events = latest(&backbone, &objects, lanes, source, count, SystemClock.now()).await?;
+        let retention = Duration::from_hours(stack.deployed.changes_retention_hours.into());
+        let events = latest(&backbone, &objects, lanes, source, count, SystemClock.now(), retention).await?;
         if !events.is_empty() {
             return Ok((events, "out of the backbone".to_owned()));
         }

@@ -8,7 +8,7 @@ use shared::{
     config::Environment,
     nearest::suggestion,
     pipeline::Pipeline,
-    ports::Schemas as _,
+    ports::{Publishing as _, Schemas as _},
     schema::{Field, Schema},
     time::Timestamp,
 };

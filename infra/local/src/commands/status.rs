@@ -11,11 +11,12 @@ use clap::Args;
 use futures_util::future::{try_join, try_join_all};
 use serde::Serialize;
 use shared::{
-    aws::{Counted, Depth},
+    aws::Depth,
     config::Environment,
     failure::{Listed, Selection, Standing},
     pipeline::Outline,
-    ports::StoredPipeline,
+    ports::{Counts as _, KeptFailures as _, Publishing as _, StoredPipeline},
+    tally::Counted,
 };
 
 pub use self::render::render;
@@ -194,7 +195,7 @@ struct Sums<'a>(BTreeMap<(&'a str, &'a str, &'a str), u64>);
 impl<'a> Sums<'a> {
     fn of(counted: &'a [Counted]) -> Self {
         let mut sums = BTreeMap::new();
-        for Counted { stage, counts } in counted {
+        for Counted { stage, counts, .. } in counted {
             for (subject, counter, count) in counts {
                 *sums.entry((stage.as_str(), subject.as_str(), counter.as_str())).or_default() += count;
             }
@@ -255,7 +256,7 @@ mod tests {
 
     fn counted(stage: &str, counts: &[(&str, &str, u64)]) -> Counted {
         let counts = counts.iter().map(|(subject, counter, count)| ((*subject).into(), (*counter).into(), *count));
-        Counted { stage: stage.to_owned(), counts: counts.collect() }
+        Counted { minute: 0, stage: stage.to_owned(), counts: counts.collect() }
     }
 
     fn failure(id: &str, pipeline: Option<&str>, destination: Option<&str>) -> Listed {

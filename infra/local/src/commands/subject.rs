@@ -1,9 +1,8 @@
 //! The pipeline that a command is asked about: its document, its destination, and the stack that both belong to.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use anyhow::{Context as _, anyhow, bail};
@@ -12,12 +11,12 @@ use shared::{
     config::Environment,
     destination::{self, Destination},
     event::ChangeEvent,
-    expression::Scope,
     ledger::{Entry, LedgerKey},
-    lookup::{RowKey, Rows},
+    lookup::Rows,
     nearest::suggestion,
     pipeline::{Known, Pipeline},
-    ports::{Ledger as _, Lookups as _},
+    ports::{Ledger as _, Publishing as _},
+    preview::look_up,
 };
 
 use super::{VARIABLES, against::nearest};
@@ -95,27 +94,7 @@ impl Subject<'_> {
             );
             return Ok(Rows::Given(BTreeMap::new()));
         };
-        let lookups = stack.lookups();
-        let mut rows = Rows::default();
-        loop {
-            let mut wanted: BTreeMap<String, HashSet<RowKey>> = BTreeMap::new();
-            for event in events {
-                for key in self.pipeline.wants(event, &Scope::of(event), &rows) {
-                    wanted.entry(key.table().to_owned()).or_default().insert(key);
-                }
-            }
-            if wanted.is_empty() {
-                return Ok(rows);
-            }
-            for (table, keys) in wanted {
-                let keys: Vec<RowKey> = keys.into_iter().collect();
-                let mut found = lookups.read(&table, &keys).await?;
-                for key in keys {
-                    let row = found.remove(&key).map(Arc::new);
-                    rows.insert(key, row);
-                }
-            }
-        }
+        Ok(look_up(&self.pipeline, events, &stack.lookups()).await?)
     }
 
     /// What the stack's ledger knows of these entries; nothing, where the stack does not run.

@@ -3,13 +3,12 @@
 use anyhow::bail;
 use shared::{
     aws::{
-        ActivityTable, Aws, Backbone, FailuresTable, FifoQueue, LedgerTable, LookupTables, ObjectStore, PipelinesTable,
-        SecretStore, row_count,
+        ActivityTable, Aws, Backbone, FailuresTable, FifoQueue, FifoQueues, LedgerTable, LookupTables, ObjectStore,
+        PipelinesTable, SecretStore, row_count,
     },
     config::Environment,
-    pipeline::{Known, KnownFields},
+    pipeline::Known,
     ports::{PortError, Schemas as _},
-    schema::EARLY,
 };
 
 use super::{Deployed, DeployedDestination, DeployedEnvironment};
@@ -50,11 +49,8 @@ impl<'a> Connection<'a> {
     /// What pipelines can name, and the fields of the sources of which enough rows have passed to tell.
     pub async fn known(&self) -> Result<Known, PortError> {
         let mut known = self.deployed.known();
-        for (source, (_, schema)) in self.pipelines().schemas().await? {
-            if schema.rows.is_some_and(|rows| rows.count >= EARLY) {
-                known.fields.insert(source, KnownFields::from(&schema));
-            }
-        }
+        let schemas = self.pipelines().schemas().await?;
+        known.learn(schemas.iter().map(|(source, (_, schema))| (source.as_str(), schema)));
         Ok(known)
     }
 
@@ -102,6 +98,11 @@ impl<'a> Connection<'a> {
     /// A destination's queue.
     pub fn queue(&self, destination: &DeployedDestination) -> FifoQueue {
         FifoQueue::new(self.aws.sqs(), &destination.queue_url)
+    }
+
+    /// All queues.
+    pub fn queues(&self) -> FifoQueues {
+        FifoQueues::new(self.aws.sqs())
     }
 
     /// The queue of a destination's dead letters.

@@ -10,32 +10,24 @@ use aws_sdk_dynamodb::{
 use super::FailuresTable;
 use crate::{
     aws::{failed, malformed},
-    failure::{Failure, Kept, Listed, Payload, Selection, Stage, Standing},
-    ports::{Objects as _, PortError},
+    failure::{Failure, Kept, Listed, Marked, Payload, Selection, Stage, Standing},
+    ports::{KeptFailures, Objects as _, PortError},
     time::Timestamp,
 };
 
 type Item = HashMap<String, AttributeValue>;
 
-/// Whether a mark was set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Marked {
-    /// It was.
-    Yes,
-    /// The failure is not as it was read: it is no longer open, or it failed again meanwhile.
-    Overtaken,
-}
-
 const SCAN: &str = "dynamodb:Scan";
 const GET: &str = "dynamodb:GetItem";
 const UPDATE: &str = "dynamodb:UpdateItem";
 
-impl FailuresTable {
-    /// The failures of a selection, newest first.
-    ///
+/// How many texts are looked for in one scan.
+const TEXTS: usize = 50;
+
+impl KeptFailures for FailuresTable {
     /// This scans the table: half a unit of reading for each 4 KB that it holds, payloads included, and a call for each
     /// megabyte. For the failures that a person can see to, that is nothing; the console brings an index.
-    pub async fn list(&self, selection: &Selection) -> Result<Vec<Listed>, PortError> {
+    async fn list(&self, selection: &Selection) -> Result<Vec<Listed>, PortError> {
         let mut listed: Vec<Listed> = Vec::new();
         let mut start = None;
         let conditions = [
@@ -48,6 +40,7 @@ impl FailuresTable {
             .iter()
             .filter(|(_, value)| value.is_some())
             .map(|(name, _)| format!("#{name} = :{name}"))
+            .chain(selection.redriven_since.map(|_| "redriven_at >= :since".to_owned()))
             .collect();
         loop {
             let mut scan = self
@@ -66,6 +59,9 @@ impl FailuresTable {
                     scan = scan.expression_attribute_values(format!(":{name}"), AttributeValue::S(value.to_owned()));
                 }
             }
+            if let Some(since) = selection.redriven_since {
+                scan = scan.expression_attribute_values(":since", number(since.millis()));
+            }
             if !filter.is_empty() {
                 scan = scan.filter_expression(filter.join(" AND "));
             }
@@ -82,23 +78,66 @@ impl FailuresTable {
         Ok(listed)
     }
 
-    /// One failure, whole; `None` where there is none of the id.
-    pub async fn get(&self, id: &str) -> Result<Option<Kept>, PortError> {
+    /// This scans the table as well.
+    async fn find(&self, texts: &[String]) -> Result<Vec<Kept>, PortError> {
+        let mut found: Vec<Kept> = Vec::new();
+        // An expression is at most 4 KB ("Quotas", DynamoDB guide).
+        for texts in texts.chunks(TEXTS) {
+            let mut start = None;
+            let filter = (0..texts.len()).map(|index| format!("contains(failure, :t{index})")).collect::<Vec<_>>();
+            loop {
+                let mut scan = self
+                    .client
+                    .scan()
+                    .table_name(&self.table)
+                    .filter_expression(filter.join(" OR "))
+                    .set_exclusive_start_key(start);
+                for (index, sought) in texts.iter().enumerate() {
+                    scan = scan.expression_attribute_values(format!(":t{index}"), text(sought));
+                }
+                let page = scan.send().await.map_err(|error| failed(SCAN, &error))?;
+                for item in page.items.iter().flatten() {
+                    let kept = kept(item).ok_or_else(|| malformed(SCAN, "a failure"))?;
+                    if !found.iter().any(|known| known.listed.id == kept.listed.id) {
+                        found.push(kept);
+                    }
+                }
+                start = page.last_evaluated_key;
+                if start.is_none() {
+                    break;
+                }
+            }
+        }
+        found.sort_by(|a, b| b.listed.last_at.cmp(&a.listed.last_at).then_with(|| a.listed.id.cmp(&b.listed.id)));
+        Ok(found)
+    }
+
+    async fn get(&self, id: &str) -> Result<Option<Kept>, PortError> {
         let get = self.client.get_item().table_name(&self.table).key("id", text(id)).consistent_read(true);
         let answer = get.send().await.map_err(|error| failed(GET, &error))?;
         answer.item.map(|item| kept(&item).ok_or_else(|| malformed(GET, id))).transpose()
     }
 
-    /// The bytes that failed, fetched from S3 where they are there; `None` where they are gone.
-    pub async fn payload(&self, failure: &Failure) -> Result<Option<Vec<u8>>, PortError> {
+    async fn discard(&self, id: &str, reason: &str, at: Timestamp) -> Result<Marked, PortError> {
+        let update = self
+            .update(id)
+            .update_expression("SET #state = :discarded, discarded_at = :at, discarded_because = :because")
+            .condition_expression("#state = :open")
+            .expression_attribute_values(":discarded", text(Standing::Discarded.as_str()))
+            .expression_attribute_values(":open", text(Standing::Open.as_str()))
+            .expression_attribute_values(":at", number(at.millis()))
+            .expression_attribute_values(":because", text(reason));
+        mark(update).await
+    }
+
+    async fn payload(&self, failure: &Failure) -> Result<Option<Vec<u8>>, PortError> {
         match &failure.payload {
             Payload::Object { bucket, key } => self.objects.get(bucket, key).await,
             payload => Ok(payload.bytes()),
         }
     }
 
-    /// Marks a failure as sent on its way again, unless it failed once more meanwhile: then it stays open.
-    pub async fn mark_redriven(&self, kept: &Kept, at: Timestamp) -> Result<Marked, PortError> {
+    async fn mark_redriven(&self, kept: &Kept, at: Timestamp) -> Result<Marked, PortError> {
         let update = self
             .update(&kept.listed.id)
             .update_expression("SET #state = :redriven, redriven_at = :at ADD redrives :one")
@@ -111,20 +150,9 @@ impl FailuresTable {
             .expression_attribute_values(":times", number(kept.listed.times));
         mark(update).await
     }
+}
 
-    /// Marks an open failure as given up, with a person's reason.
-    pub async fn discard(&self, id: &str, reason: &str, at: Timestamp) -> Result<Marked, PortError> {
-        let update = self
-            .update(id)
-            .update_expression("SET #state = :discarded, discarded_at = :at, discarded_because = :because")
-            .condition_expression("#state = :open")
-            .expression_attribute_values(":discarded", text(Standing::Discarded.as_str()))
-            .expression_attribute_values(":open", text(Standing::Open.as_str()))
-            .expression_attribute_values(":at", number(at.millis()))
-            .expression_attribute_values(":because", text(reason));
-        mark(update).await
-    }
-
+impl FailuresTable {
     pub(super) fn update(&self, id: &str) -> UpdateItemFluentBuilder {
         let update = self.client.update_item().table_name(&self.table).key("id", text(id));
         update.expression_attribute_names("#state", "state")

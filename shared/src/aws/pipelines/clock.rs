@@ -46,7 +46,7 @@ impl Intercept for Dated {
 
 impl PipelinesTable {
     /// The time by the table's answer to a small read, in whole seconds; by this machine where the answer has none.
-    pub async fn now(&self) -> Result<Timestamp, PortError> {
+    pub(super) async fn time(&self) -> Result<Timestamp, PortError> {
         let dated = Dated::default();
         let get = self.client.get_item().table_name(&self.table).set_key(Some(key("revision", "-")));
         let answered = get.customize().interceptor(dated.clone()).send().await;

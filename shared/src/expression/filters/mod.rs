@@ -6,8 +6,8 @@ mod digest;
 mod lists;
 mod money;
 mod numbers;
+mod rewritten;
 mod text;
-mod together;
 
 use std::borrow::Cow;
 
@@ -16,7 +16,7 @@ use minijinja::{
     value::{Value as EngineValue, ValueIter, ValueKind},
 };
 
-pub(super) use self::together::{holds, is_in_order};
+pub(super) use self::rewritten::{holds, is_in_order};
 use super::{MAX_RESULT_BYTES, absent, data};
 use crate::value::Value;
 
@@ -28,7 +28,7 @@ pub(super) fn add_to(engine: &mut Environment<'_>) {
     numbers::add_to(engine);
     dates::add_to(engine);
     lists::add_to(engine);
-    together::add_to(engine);
+    rewritten::add_to(engine);
     for (name, filter) in filters_of_text() {
         engine.add_filter(name, of_text(name, filter));
     }

@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use shared::failure::{Listed, Selection, Standing};
+use shared::{
+    failure::{Listed, Selection, Standing},
+    ports::KeptFailures as _,
+};
 
 use crate::{
     commands::table::{Side, Table, one_line},

@@ -3,9 +3,13 @@
 use std::fmt::Write as _;
 
 use anyhow::bail;
-use shared::failure::{Kept, Payload};
+use shared::{
+    failure::{Kept, Payload},
+    ports::KeptFailures as _,
+    redrive::UNKNOWN,
+};
 
-use super::{super::pretty::pretty, UNKNOWN};
+use super::super::pretty::pretty;
 use crate::deployed::Connection;
 
 /// Everything about a failure, and what failed.

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use shared::ports::StoredPipeline;
+use shared::ports::{Publishing as _, StoredPipeline};
 use similar::TextDiff;
 
 use crate::{deployed::Connection, pipelines};

@@ -2,33 +2,20 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use shared::{
-    aws::{Edition, PipelinesTable},
-    nearest::suggestion,
     pipeline::{
-        Pipeline,
+        publication::{Edition, live_versions},
+        standing::{self, StandingError},
         state::{PipelineState, SAFE_SHARE},
         timeline::Applies,
     },
-    ports::{Pipelines as _, StoredPipeline},
+    ports::Publishing as _,
     time::Timestamp,
 };
 
 use super::super::table::{Side, Table};
 use crate::deployed::Connection;
-
-/// How often a change is tried again that came between two others.
-const TRIES: usize = 5;
-
-/// The pipeline of this name; the message names the nearest.
-async fn find(table: &PipelinesTable, name: &str) -> anyhow::Result<StoredPipeline> {
-    if let Some(found) = table.find(name).await? {
-        return Ok(found);
-    }
-    let names: Vec<String> = table.live().await?.into_iter().map(|pipeline| pipeline.name).collect();
-    bail!("there is no pipeline `{name}` on this stack{}", suggestion(name, names.iter().map(String::as_str)))
-}
 
 /// How a pipeline stands, in a few words.
 pub fn in_words(state: &PipelineState, now: Timestamp, retention: Duration) -> String {
@@ -60,7 +47,7 @@ pub fn in_words(state: &PipelineState, now: Timestamp, retention: Duration) -> S
 /// The versions of a pipeline, the newest first.
 pub async fn history(stack: &Connection<'_>, name: &str) -> anyhow::Result<String> {
     let table = stack.pipelines();
-    let stored = find(&table, name).await?;
+    let stored = standing::find(&table, name).await?;
     let mut versions = Table::new([("version", Side::Right), ("published", Side::Left), ("by", Side::Left)]);
     for version in table.history(name).await? {
         versions.row([version.version.to_string(), version.at.to_rfc3339(), version.by]);
@@ -76,32 +63,19 @@ pub async fn history(stack: &Connection<'_>, name: &str) -> anyhow::Result<Strin
 /// The text of a version, byte for byte as it was pushed.
 pub async fn show(stack: &Connection<'_>, name: &str, version: Option<u64>) -> anyhow::Result<String> {
     let table = stack.pipelines();
-    let stored = find(&table, name).await?;
-    match version.filter(|version| *version != stored.version) {
-        None => Ok(stored.document),
-        Some(version) => old(&table, &stored, version).await,
-    }
-}
-
-async fn old(table: &PipelinesTable, stored: &StoredPipeline, version: u64) -> anyhow::Result<String> {
-    let (name, newest) = (&stored.name, stored.version);
-    table
-        .document(name, version)
-        .await?
-        .with_context(|| format!("{name} has no version {version}; its versions are 1 to {newest}"))
+    let stored = standing::find(&table, name).await?;
+    Ok(standing::text_of(&table, &stored, version.unwrap_or(stored.version)).await?)
 }
 
 /// Publishes an older version's text as the next version.
 pub async fn roll_back(stack: &Connection<'_>, name: &str, version: u64, edition: &Edition) -> anyhow::Result<String> {
     let table = stack.pipelines();
-    let stored = find(&table, name).await?;
-    let document = old(&table, &stored, version).await?;
-    // The stack may have changed since the version was published.
-    Pipeline::parse(&format!("{name} version {version}"), &document, 0, &stack.deployed.known())?;
-    if document == stored.document && !stored.state.is_retired() {
-        return Ok(format!("{name}  version {} says the same already; nothing was changed\n", stored.version));
+    let before = standing::find(&table, name).await?;
+    let seen = live_versions(std::slice::from_ref(&before));
+    let published = standing::roll_back(&table, name, version, edition, &seen, &stack.deployed.known()).await?;
+    if published == before.version {
+        return Ok(format!("{name}  version {published} says the same already; nothing was changed\n"));
     }
-    let published = table.publish(name, &document, edition).await?;
     Ok(format!("{name}  version {published}, a copy of {version}; changes already sent are not undone\n"))
 }
 
@@ -114,12 +88,11 @@ pub async fn pause(
     now: Timestamp,
 ) -> anyhow::Result<String> {
     let retention = stack.deployed.retention();
-    change(stack, name, |stored| match stored.state.paused(now, now, by, reason) {
-        Some(state) if !stored.state.is_retired() => Ok(state),
-        Some(_) => bail!("{name} is out of service; there is nothing to pause"),
-        None => bail!("{name} is {} already", in_words(&stored.state, now, retention)),
-    })
-    .await?;
+    match standing::pause(&stack.pipelines(), name, by, reason, now).await {
+        Ok(_) => {}
+        Err(StandingError::Already(stored)) => bail!("{name} is {} already", in_words(&stored.state, now, retention)),
+        Err(error) => return Err(error.into()),
+    }
     let safe = now + retention / SAFE_SHARE;
     Ok(format!(
         "{name} is paused: nothing is sent from now on, also of what is queued. Changes made meanwhile are kept at least \
@@ -131,11 +104,13 @@ pub async fn pause(
 /// Resumes a pipeline: what the pause left out is sent first.
 pub async fn resume(stack: &Connection<'_>, name: &str, now: Timestamp) -> anyhow::Result<String> {
     let retention = stack.deployed.retention();
-    let before = change(stack, name, |stored| match stored.state.resumed(now, stored.version) {
-        Some(state) => Ok(state),
-        None => bail!("{name} is not paused; it is {}", in_words(&stored.state, now, retention)),
-    })
-    .await?;
+    let before = match standing::resume(&stack.pipelines(), name, now).await {
+        Ok(before) => before,
+        Err(StandingError::Already(stored)) => {
+            bail!("{name} is not paused; it is {}", in_words(&stored.state, now, retention))
+        }
+        Err(error) => return Err(error.into()),
+    };
     let mut told = format!(
         "{name} is resumed with version {}: what the pause left out is sent within minutes, in order.\n",
         before.version
@@ -150,20 +125,4 @@ pub async fn resume(stack: &Connection<'_>, name: &str, now: Timestamp) -> anyho
         );
     }
     Ok(told)
-}
-
-/// Changes how a pipeline stands, whatever others change meanwhile; answers how it stood before.
-async fn change(
-    stack: &Connection<'_>,
-    name: &str,
-    next: impl Fn(&StoredPipeline) -> anyhow::Result<PipelineState>,
-) -> anyhow::Result<StoredPipeline> {
-    let table = stack.pipelines();
-    for _ in 0..TRIES {
-        let stored = find(&table, name).await?;
-        if table.amend(name, stored.edit, &next(&stored)?).await? {
-            return Ok(stored);
-        }
-    }
-    bail!("others change {name} all the time; try again")
 }
