@@ -2,6 +2,7 @@
 //! between them, and simulators of the destinations.
 
 pub mod commands;
+pub mod console;
 pub mod demo;
 pub mod deployed;
 pub mod faults;

@@ -51,6 +51,9 @@ pub struct Arguments {
     /// temporary folder that is removed
     #[arg(long, value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
+    /// The console's port; 8321 unless given, or a free one where that is taken
+    #[arg(long, value_name = "PORT")]
+    console_port: Option<u16>,
     /// The ports of the local services; free ones unless given
     #[arg(long, value_name = "PORT")]
     dynamodb_port: Option<u16>,
@@ -106,7 +109,9 @@ pub async fn command(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let ground = Ground::lay(StackConfig { variables, data_dir, ports, faults, own_endpoints }).await?;
     let pipelines = ground.publish(&folder.join("pipelines")).await?;
     sources::create(ground.aws().dynamodb(), ground.aws().kinesis()).await?;
+    let console = ground.console(arguments.console_port).await?;
     let stack = ground.start().await?;
+    println!("The console, for the pages that business people have: {}/", console.url);
     println!("{} pipelines run. What each simulated destination receives:", pipelines.len());
     let world = LocalWorld { stack, logs: SimulatorLogs::default() };
     for (name, url) in world.pages() {

@@ -14,7 +14,8 @@ impl Stack {
     pub async fn captured(&self) -> anyhow::Result<HashMap<String, u64>> {
         let mut captured = HashMap::new();
         for item in self.scan(&names::activity_table(&self.ground.config.variables.name)).await? {
-            if item.get("stage").and_then(|stage| stage.as_s().ok()).is_none_or(|stage| stage != "capture") {
+            let stage = item.get("stage").and_then(|stage| stage.as_s().ok());
+            if stage.is_none_or(|stage| !stage.ends_with("#capture")) {
                 continue;
             }
             for (name, value) in &item {

@@ -101,6 +101,7 @@ impl Environments {
         add("capture-kinesis", vec![("SOURCES", json!(streams).to_string())]);
         add("collect-failures", vec![("DEAD_LETTER_QUEUES", json!(resources.dead_letters()).to_string())]);
         let mut queues = serde_json::Map::new();
+        let mut connections = serde_json::Map::new();
         for (destination, variables) in &stack.destinations {
             let url = resources.queue_url(destination)?;
             let mut settings = json!(variables.settings());
@@ -126,17 +127,35 @@ impl Environments {
             }
             own.extend(variables.quota_share.map(|share| ("QUOTA_SHARE", share.to_string())));
             own.extend(variables.secret_arn.clone().map(|arn| ("SECRET_ARN", arn)));
+            let mut connection = json!({
+                "connector": variables.connector, "queue_url": url, "lanes": variables.lanes(), "settings": settings,
+            });
+            if let Some(arn) = &variables.secret_arn {
+                connection["secret_arn"] = json!(arn);
+            }
+            connections.insert(destination.clone(), connection);
             add(&format!("deliver-{destination}"), own);
             let queue = json!({"connector": variables.connector, "queue_url": url, "lanes": variables.lanes()});
             queues.insert(destination.clone(), queue);
         }
         let sources: Vec<&String> = stack.sources.keys().collect();
-        let own = [
-            ("SOURCES", json!(sources).to_string()),
-            ("DESTINATIONS", json!(queues).to_string()),
-            ("LOOKUP_TABLES", json!(stack.declared_lookups()).to_string()),
-        ];
-        add("transform", own.into());
+        let named = |destinations: serde_json::Map<_, _>| {
+            vec![
+                ("SOURCES", json!(sources).to_string()),
+                ("DESTINATIONS", json!(destinations).to_string()),
+                ("LOOKUP_TABLES", json!(stack.declared_lookups()).to_string()),
+            ]
+        };
+        let sessions = names::sessions_secret(&stack.name);
+        let mut of_console = named(connections);
+        of_console.extend([
+            ("AUDIT_TABLE", names::audit_table(&stack.name)),
+            ("SESSIONS_SECRET_ARN", sessions),
+            // The vendors are on this machine.
+            ("ALLOW_PRIVATE_ADDRESSES", "true".to_owned()),
+        ]);
+        add("console", of_console);
+        add("transform", named(queues));
         Ok(Self { base, functions })
     }
 

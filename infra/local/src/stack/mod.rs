@@ -20,10 +20,14 @@ use std::{
 
 use anyhow::Context as _;
 use shared::{
-    aws::{Aws, Edition, Others, PipelinesTable},
+    aws::{Aws, PipelinesTable},
+    destination::connector,
     lane::Lanes,
-    pipeline::{Known, Pipeline},
-    ports::LaneCounts as _,
+    pipeline::{
+        Known, Pipeline,
+        publication::{Edition, Others},
+    },
+    ports::{LaneCounts as _, Publishing as _},
     time::{Clock as _, SystemClock, Timestamp},
 };
 
@@ -36,6 +40,7 @@ use self::{
     variables::Variables,
 };
 use crate::{
+    console::LocalConsole,
     faults::Faults,
     mapping::{MappingHandle, MappingStatus},
     pipelines,
@@ -90,10 +95,12 @@ impl Ground {
         let secrets = Secrets::start().await?;
         let vendors = vendors::start(&config).await?;
         for (name, destination) in &config.variables.destinations {
-            if let (Some(arn), Some(vendor)) = (&destination.secret_arn, vendors.get(name)) {
-                secrets.put(arn, &vendor.secret);
+            if let Some(arn) = &destination.secret_arn {
+                // Also where the user's own endpoint is in the vendor's place, which may leave it unread.
+                secrets.put(arn, &vendors::secret(connector(&destination.connector)?, name));
             }
         }
+        secrets.put(&names::sessions_secret(&config.variables.name), r#"{"keys":[]}"#);
         let base = Environments::of_all(&config, &services, &secrets);
         let aws = Arc::new(Aws::from_environment(&base)?);
         let resources = Resources::make(&config.variables, &aws).await?;
@@ -132,6 +139,11 @@ impl Ground {
     /// The functions, hosted, and invoked by nobody yet.
     pub fn functions(&self) -> Functions {
         Functions::host(&self.config, &self.environments)
+    }
+
+    /// Starts the console, at this port if it is given one.
+    pub async fn console(&self, port: Option<u16>) -> anyhow::Result<LocalConsole> {
+        LocalConsole::start(&self.environments.of("console"), port).await
     }
 
     /// DynamoDB streams: only the local mappings read them; Lambda reads them itself.

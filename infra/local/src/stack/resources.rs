@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context as _, anyhow};
 use aws_sdk_dynamodb::operation::create_table::CreateTableError;
-use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
+    ScalarAttributeType,
+};
 use aws_sdk_kinesis::operation::create_stream::CreateStreamError;
 use aws_sdk_sqs::types::QueueAttributeName;
 use shared::aws::Aws;
@@ -28,6 +31,14 @@ pub mod names {
     /// The table of activity.
     pub fn activity_table(stack: &str) -> String {
         format!("{stack}-freshet-activity")
+    }
+    /// The table of the audit log.
+    pub fn audit_table(stack: &str) -> String {
+        format!("{stack}-freshet-audit")
+    }
+    /// The secret with the console's sessions' keys.
+    pub fn sessions_secret(stack: &str) -> String {
+        format!("arn:aws:secretsmanager:us-east-1:000000000000:secret:{stack}-freshet-sessions")
     }
     /// The bucket for what is too large for a message, and for what AWS gave up on.
     pub fn bucket(stack: &str) -> String {
@@ -79,13 +90,16 @@ impl Resources {
         use ScalarAttributeType::{N, S};
         let stack = &variables.name;
         let tables = [
-            (names::pipelines_table(stack), vec![("kind", S), ("name", S)]),
-            (names::ledger_table(stack), vec![("id", S)]),
-            (names::failures_table(stack), vec![("id", S)]),
-            (names::activity_table(stack), vec![("minute", N), ("stage", S)]),
+            (names::pipelines_table(stack), vec![("kind", S), ("name", S)], None),
+            (names::ledger_table(stack), vec![("id", S)], Some(("by-email", "email"))),
+            (names::failures_table(stack), vec![("id", S)], None),
+            (names::activity_table(stack), vec![("minute", N), ("stage", S)], None),
+            (names::audit_table(stack), vec![("kind", S), ("at", S)], None),
         ];
-        for (table, keys) in tables {
-            make_table(aws, &table, &keys).await.with_context(|| format!("the table {table} could not be made"))?;
+        for (table, keys, index) in tables {
+            make_table(aws, &table, &keys, index)
+                .await
+                .with_context(|| format!("the table {table} could not be made"))?;
         }
         let changes_arn = make_stream(aws, &names::changes_stream(stack), variables.backbone.shards).await?;
         let bucket = names::bucket(stack);
@@ -124,12 +138,27 @@ pub async fn messages(aws: &Aws, url: &str) -> anyhow::Result<u64> {
     Ok(counts.iter().filter_map(|name| attributes.get(name)?.parse::<u64>().ok()).sum())
 }
 
-async fn make_table(aws: &Aws, table: &str, keys: &[(&str, ScalarAttributeType)]) -> anyhow::Result<()> {
+/// A table, with an index of keys on a text if it has one: the index's name and the text's.
+async fn make_table(
+    aws: &Aws,
+    table: &str,
+    keys: &[(&str, ScalarAttributeType)],
+    index: Option<(&str, &str)>,
+) -> anyhow::Result<()> {
     let mut create = aws.dynamodb().create_table().table_name(table).billing_mode(BillingMode::PayPerRequest);
     for ((name, kind), key) in keys.iter().zip([KeyType::Hash, KeyType::Range]) {
         let definition = AttributeDefinition::builder().attribute_name(*name).attribute_type(kind.clone()).build()?;
         let element = KeySchemaElement::builder().attribute_name(*name).key_type(key).build()?;
         create = create.attribute_definitions(definition).key_schema(element);
+    }
+    if let Some((name, text)) = index {
+        let definition = AttributeDefinition::builder().attribute_name(text);
+        let element = KeySchemaElement::builder().attribute_name(text).key_type(KeyType::Hash).build()?;
+        let keys_only = Projection::builder().projection_type(ProjectionType::KeysOnly).build();
+        let index = GlobalSecondaryIndex::builder().index_name(name).key_schema(element).projection(keys_only);
+        create = create
+            .attribute_definitions(definition.attribute_type(ScalarAttributeType::S).build()?)
+            .global_secondary_indexes(index.build()?);
     }
     match create.send().await {
         Ok(_) => Ok(()),

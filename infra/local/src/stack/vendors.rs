@@ -78,8 +78,8 @@ pub(super) fn point(connector: &'static Connector, settings: &mut serde_json::Va
     Ok(())
 }
 
-/// The same at every start: whoever knew it still does.
-fn secret(connector: &Connector, name: &str) -> String {
+/// A destination's secret: the same at every start, so that whoever knew it still does.
+pub(super) fn secret(connector: &Connector, name: &str) -> String {
     let seed = digest::hex(name.as_bytes());
     match &connector.auth {
         Auth::Signature { codec: Codec::StandardWebhooks, .. } => {
