@@ -4,6 +4,7 @@ locals {
     module.capture,
     { transform = module.transform, collect-failures = module.collect_failures },
     { for name, destination in module.destination : "deliver-${name}" => destination.deliver },
+    { for console in module.console : "console" => console.function },
   )
   stream_functions = concat([for capture in module.capture : capture.name], [module.transform.name])
 
@@ -22,7 +23,16 @@ locals {
   }
 
   # Two a row, in this order.
-  widgets = [
+  widgets = concat(local.pipeline_widgets, local.console_widgets)
+
+  console_widgets = [
+    for console in module.console : {
+      title   = "Console: requests, and those in vain", stat = "Sum", stacked = false,
+      metrics = [for metric in ["UrlRequestCount", "Url4xxCount", "Url5xxCount"] : ["AWS/Lambda", metric, "FunctionName", console.function.name]]
+    }
+  ]
+
+  pipeline_widgets = [
     { title = "Freshness, 99th percentile (ms)", stat = "p99", stacked = false, metrics = local.by_destination.Freshness },
     { title = "Age of the oldest delivery put off (ms)", stat = "Maximum", stacked = false, metrics = local.by_destination.Waiting },
     { title = "Events captured and transformed", stat = "Sum", stacked = false, metrics = local.by_function.Events },

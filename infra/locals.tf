@@ -59,4 +59,31 @@ locals {
     # So long after a pause it can be resumed without a loss.
     CHANGES_RETENTION_HOURS = tostring(var.backbone.retention_hours)
   }
+
+  console_url = one([for console in module.console : try(coalesce(var.console.public_url), console.url)])
+
+  # What the console's environment has beyond that. No secret is in it.
+  console_environment = {
+    AUDIT_TABLE = module.state.tables.audit.name
+    SOURCES     = jsonencode(keys(var.sources))
+    DESTINATIONS = jsonencode({
+      for name, destination in var.destinations : name => merge(
+        {
+          connector = destination.connector
+          settings  = destination.settings
+          queue_url = module.destination[name].queue.url
+          lanes     = local.lanes[name]
+        },
+        destination.secret_arn == null ? {} : { secret_arn = destination.secret_arn },
+      )
+    })
+    LOOKUP_TABLES           = jsonencode(local.lookup_tables)
+    ROLES                   = jsonencode(try(coalesce(var.console.roles), local.cognito_roles))
+    CONTACT                 = try(var.console.contact, null)
+    PUBLIC_URL              = try(var.console.public_url, null)
+    ALLOW_PRIVATE_ADDRESSES = tostring(try(var.console.allow_private_addresses, false))
+  }
+
+  # The groups of the user pool, in the claim that Cognito has them in.
+  cognito_roles = { claim = "cognito:groups", viewer = ["viewer"], editor = ["editor"], admin = ["admin"] }
 }

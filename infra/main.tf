@@ -140,3 +140,20 @@ module "destination" {
   statements              = local.deliver_may
   stack                   = local.stack
 }
+
+module "console" {
+  source = "./modules/console"
+  count  = var.console == null ? 0 : 1
+
+  name                      = "${local.prefix}-console"
+  client_secret_arn         = var.console.client_secret_arn
+  client_secret_kms_key_arn = var.console.client_secret_kms_key_arn
+  cognito                   = var.console.cognito
+  cognito_domain            = "${replace(local.prefix, "_", "-")}-${data.aws_caller_identity.current.account_id}"
+  public_url                = var.console.public_url
+  deletion_protection       = var.deletion_protection
+  statements                = local.console_may
+  stack                     = local.stack
+
+  environment = merge(local.environment, { for key, value in local.console_environment : key => value if value != null })
+}

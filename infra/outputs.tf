@@ -37,8 +37,18 @@ output "freshet" {
   }
 }
 
+output "console_url" {
+  description = "The console's address; null without a console."
+  value       = local.console_url
+}
+
+output "console" {
+  description = "What the identity provider has to know of the console, its callbacks; with Cognito the user pool that people are put in. Null without a console."
+  value       = one([for console in module.console : { callbacks = console.callbacks, user_pool_id = console.user_pool_id }])
+}
+
 output "tables" {
-  description = "Name and ARN of each table: pipelines, ledger, failures, activity."
+  description = "Name and ARN of each table: pipelines, ledger, failures, activity, audit."
   value       = module.state.tables
 }
 
@@ -91,6 +101,7 @@ output "alarms" {
   value = sort(concat(
     flatten([for function in local.functions : function.alarms]),
     flatten([for destination in module.destination : destination.alarms]),
+    flatten([for console in module.console : console.alarms]),
     module.uncollected_alarms.names,
     module.pipeline_alarms.names,
   ))

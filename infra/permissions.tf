@@ -121,4 +121,97 @@ locals {
   deliver_may = [
     local.may.keep_ledger, local.may.read_pipelines, local.may.follow_pauses, local.may.keep_failures, local.may.store_failures, local.may.redeem, local.may.see_what_is_gone,
   ]
+
+  console_secrets = distinct([for destination in var.destinations : destination.secret_arn if destination.secret_arn != null])
+
+  console_may = [
+    local.may.read_pipelines, local.may.publish, local.may.check_in, local.may.redeem, local.may.see_what_is_gone,
+    {
+      sid       = "PublishPipelines"
+      actions   = ["dynamodb:PutItem", "dynamodb:UpdateItem"]
+      resources = [module.state.tables.pipelines.arn]
+      # How a pipeline stands, its history, and that something has changed.
+      condition = { test = "ForAllValues:StringLike", key = "dynamodb:LeadingKeys", values = ["live", "revision", "version#*"] }
+    },
+    {
+      sid       = "KeepDrafts"
+      actions   = ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+      resources = [module.state.tables.pipelines.arn]
+      condition = { test = "ForAllValues:StringEquals", key = "dynamodb:LeadingKeys", values = ["draft"] }
+    },
+    {
+      sid       = "ReadTheLedger"
+      actions   = ["dynamodb:BatchGetItem", "dynamodb:GetItem"]
+      resources = [module.state.tables.ledger.arn]
+      condition = null
+    },
+    {
+      sid       = "FindRowsByAddress"
+      actions   = ["dynamodb:Query"]
+      resources = ["${module.state.tables.ledger.arn}/index/by-email"]
+      condition = null
+    },
+    {
+      sid       = "SeeToFailures"
+      actions   = ["dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"]
+      resources = [module.state.tables.failures.arn]
+      condition = null
+    },
+    {
+      sid       = "ReadLargeFailures"
+      actions   = ["s3:GetObject"]
+      resources = ["${module.state.bucket.arn}/failures/*"]
+      condition = null
+    },
+    {
+      sid       = "ReadActivity"
+      actions   = ["dynamodb:Query"]
+      resources = [module.state.tables.activity.arn]
+      condition = null
+    },
+    {
+      sid = "KeepTheAuditLog"
+      # An entry is written when a change begins, and again with its end; nothing of it is deleted.
+      actions   = ["dynamodb:PutItem", "dynamodb:Query"]
+      resources = [module.state.tables.audit.arn]
+      condition = null
+    },
+    {
+      sid       = "ReadChanges"
+      actions   = ["kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"]
+      resources = [module.backbone.arn]
+      condition = null
+    },
+    {
+      sid       = "SendDeliveries"
+      actions   = ["sqs:GetQueueAttributes", "sqs:SendMessage"]
+      resources = [for destination in module.destination : destination.queue.arn]
+      condition = null
+    },
+    {
+      sid       = "LookUpRows"
+      actions   = ["dynamodb:BatchGetItem"]
+      resources = [for table in var.lookup_tables : table.table_arn]
+      condition = null
+    },
+    {
+      sid       = "ReadEncryptedRows"
+      actions   = ["kms:Decrypt"]
+      resources = distinct([for table in var.lookup_tables : table.kms_key_arn if table.kms_key_arn != null])
+      condition = null
+    },
+    {
+      sid = "ChangeConnections"
+      # A credential is checked with the vendor, and a new one written; no page shows one.
+      actions   = ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"]
+      resources = local.console_secrets
+      condition = null
+    },
+    {
+      sid       = "EncryptConnections"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = distinct([for destination in var.destinations : destination.secret_kms_key_arn if destination.secret_kms_key_arn != null])
+      condition = null
+    },
+  ]
 }

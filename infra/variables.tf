@@ -374,6 +374,59 @@ variable "lookup_tables" {
   }
 }
 
+variable "console" {
+  description = "The console: the web page on which people build, watch and mend pipelines, at an address of its own. There is none, without."
+  type = object({
+    # The secret with what the identity provider knows the console by: {"issuer":"https://…","client_id":"…",
+    # "client_secret":"…"}, the last only where the provider gives one. It is read at run time.
+    client_secret_arn         = optional(string)
+    client_secret_kms_key_arn = optional(string)
+    # In place of it: a user pool of Cognito, with the groups viewer, editor and admin.
+    cognito = optional(bool, false)
+    # Which values of which claim of the ID token are which role.
+    roles = optional(object({ claim = string, viewer = optional(list(string), []), editor = optional(list(string), []), admin = optional(list(string), []) }))
+    # Whom people ask who may not do what they want to: a sentence.
+    contact = optional(string)
+    # Its own address, https:// and a host, where a proxy or CDN of one's own leads to it.
+    public_url = optional(string)
+    # Whether the identity provider may be in a private network.
+    allow_private_addresses = optional(bool, false)
+  })
+  default = null
+
+  validation {
+    condition     = var.console == null || try((var.console.client_secret_arn != null) != var.console.cognito, true)
+    error_message = "console: has to have one of client_secret_arn and cognito = true, and not both"
+  }
+
+  validation {
+    condition = try(var.console.client_secret_arn, null) == null || can(regex(local.patterns.secret, var.console.client_secret_arn))
+    # The value is not repeated: it may be the secret itself.
+    error_message = "console.client_secret_arn is no ARN of a secret; it looks like arn:aws:secretsmanager:<region>:<account>:secret:<name>, and the secret itself never stands here"
+  }
+
+  validation {
+    condition     = var.console == null || try(var.console.cognito || var.console.roles != null, true)
+    error_message = "console.roles is not set; write which values of which claim of the ID token are which role, such as { claim = \"groups\", viewer = [\"staff\"], editor = [\"sales\"], admin = [\"platform\"] }"
+  }
+
+  validation {
+    condition     = try(var.console.roles, null) == null || try(length(concat(var.console.roles.viewer, var.console.roles.editor, var.console.roles.admin)) > 0 && var.console.roles.claim != "", false)
+    error_message = "console.roles lets nobody in: it needs the claim's name, and at least one value for viewer, editor or admin"
+  }
+
+  validation {
+    condition     = try(var.console.public_url, null) == null || can(regex("^https://[^/?#@[:space:]]+/?$", var.console.public_url))
+    error_message = "console.public_url is \"${try(coalesce(var.console.public_url, "-"), "-")}\"; set it to https:// and a host, without a path, or leave it out"
+  }
+
+  validation {
+    # "Creating a domain for your user pool", Cognito guide.
+    condition     = try(!var.console.cognito, true) || !can(regex("aws|amazon|cognito", var.name))
+    error_message = "console.cognito: the sign-in page's host would begin with \"${replace(var.name, "_", "-")}-freshet\", and Cognito takes none with aws, amazon or cognito in it; name the stack otherwise, or bring an identity provider with client_secret_arn"
+  }
+}
+
 variable "architecture" {
   description = "The functions' processor: arm64, or x86_64."
   type        = string

@@ -3,7 +3,7 @@
     zip.py GLIBC BINARIES ZIPS FUNCTION…
 
 A zip holds one file, `bootstrap`, with a date of its own and no owner, so that the same binary gives the same bytes.
-Fails where a binary needs a newer glibc than GLIBC, or a zip is 5 MB or more, as Lambda counts them.
+Fails where a binary needs a newer glibc than GLIBC, or a zip is larger than was meant, in MB as Lambda counts them.
 """
 
 import hashlib
@@ -12,7 +12,11 @@ import re
 import sys
 import zipfile
 
-MOST = 5 * 1024 * 1024
+MB = 1024 * 1024
+# What stands in the way of changes starts often, and small.
+MOST = 5 * MB
+# Pages for people, with OpenID Connect and the clients of five services: it starts when somebody looks.
+MOST_OF = {"console": 7 * MB}
 
 
 def newest_glibc(binary: bytes) -> tuple[int, ...]:
@@ -40,9 +44,10 @@ def main(glibc: str, binaries: str, zips: str, *functions: str) -> int:
         if needs > allowed:
             wrong += 1
             print(f"  {function} needs glibc {'.'.join(map(str, needs))}; Lambda's runtime has {glibc}")
-        if size >= MOST:
+        most = MOST_OF.get(function, MOST)
+        if size >= most:
             wrong += 1
-            print(f"  {function}.zip is {size:,} bytes; less than {MOST:,} was meant")
+            print(f"  {function}.zip is {size:,} bytes; less than {most:,} was meant")
     return 1 if wrong else 0
 
 

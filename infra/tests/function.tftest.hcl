@@ -103,7 +103,7 @@ run "function" {
   }
 
   assert {
-    condition = { for name, alarm in merge(local.alarms, local.stream_alarms) : name => jsonencode([alarm.namespace, alarm.metric, alarm.statistic, alarm.threshold, alarm.dimensions]) } == {
+    condition = { for name, alarm in merge(local.alarms, local.failure_alarms, local.stream_alarms) : name => jsonencode([alarm.namespace, alarm.metric, alarm.statistic, alarm.threshold, alarm.dimensions]) } == {
       errors       = jsonencode(["AWS/Lambda", "Errors", "Sum", 0, { FunctionName = "store-freshet-capture-dynamodb" }])
       throttles    = jsonencode(["AWS/Lambda", "Throttles", "Sum", 0, { FunctionName = "store-freshet-capture-dynamodb" }])
       failures     = jsonencode(["Freshet", "Failed", "Sum", 0, { function = "store-freshet-capture-dynamodb" }])
@@ -191,8 +191,23 @@ run "failures_of_deliver" {
   }
 
   assert {
-    condition     = local.alarms.failures.dimensions == { function = "store-freshet-capture-dynamodb", destination = "hook" }
+    condition     = local.failure_alarms.failures.dimensions == { function = "store-freshet-capture-dynamodb", destination = "hook" }
     error_message = "deliver's failures are counted by function and destination."
+  }
+}
+
+run "nothing_set_aside" {
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    sets_aside = false
+  }
+
+  assert {
+    condition     = toset(output.alarms) == toset(["store-freshet-capture-dynamodb-errors", "store-freshet-capture-dynamodb-throttles"])
+    error_message = "A function that sets nothing aside has no alarm for it."
   }
 }
 

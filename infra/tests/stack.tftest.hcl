@@ -25,6 +25,11 @@ override_resource {
 }
 
 override_resource {
+  target = module.state.aws_dynamodb_table.this["audit"]
+  values = { arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/store-freshet-audit" }
+}
+
+override_resource {
   target = module.destination["crm"].aws_sqs_queue.this
   values = { arn = "arn:aws:sqs:eu-central-1:123456789012:store-freshet-crm.fifo", url = "https://sqs/store-freshet-crm.fifo" }
 }
@@ -144,6 +149,13 @@ run "made" {
   assert {
     condition     = local.lanes == { crm = 20, hook = 1 }
     error_message = "A queue has four lanes for each concurrent invocation, or as many as it was told."
+  }
+}
+
+run "without_a_console" {
+  assert {
+    condition     = length(module.console) == 0 && output.console_url == null && output.console == null
+    error_message = "There is a console only for who asks for it."
   }
 }
 

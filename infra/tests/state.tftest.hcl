@@ -18,17 +18,24 @@ run "tables" {
   }
 
   assert {
-    condition     = toset([for table in aws_dynamodb_table.this : table.name]) == toset(["store-freshet-pipelines", "store-freshet-ledger", "store-freshet-failures", "store-freshet-activity"])
-    error_message = "The four tables have the local stack's names."
+    condition     = toset([for table in aws_dynamodb_table.this : table.name]) == toset(["store-freshet-pipelines", "store-freshet-ledger", "store-freshet-failures", "store-freshet-activity", "store-freshet-audit"])
+    error_message = "The five tables have the local stack's names."
   }
 
   assert {
     condition = {
       for key, table in aws_dynamodb_table.this : key => [for name in compact([table.hash_key, table.range_key]) : "${name} ${one([for attribute in table.attribute : attribute.type if attribute.name == name])}"]
       } == {
-      activity = ["minute N", "stage S"], failures = ["id S"], ledger = ["id S"], pipelines = ["kind S", "name S"]
+      activity = ["minute N", "stage S"], audit = ["kind S", "at S"], failures = ["id S"], ledger = ["id S"], pipelines = ["kind S", "name S"]
     }
     error_message = "The tables have the keys that shared/src/aws reads and writes."
+  }
+
+  assert {
+    condition = [
+      for key, table in aws_dynamodb_table.this : [for index in table.global_secondary_index : "${key} ${index.name} ${index.hash_key} ${index.projection_type}"] if length(table.global_secondary_index) > 0
+    ] == [["ledger by-email email KEYS_ONLY"]]
+    error_message = "The ledger alone has an index, of keys only, by the address that was sent last."
   }
 
   assert {
@@ -55,7 +62,7 @@ run "tables" {
     condition = {
       for key, table in aws_dynamodb_table.this : key => try(table.ttl[0].attribute_name, "") if try(table.ttl[0].enabled, false)
     } == { activity = "expires_at", ledger = "expires_at" }
-    error_message = "The tables whose items have an end forget them; pipelines and failures stay."
+    error_message = "The tables whose items have an end forget them; pipelines, failures and the audit log stay."
   }
 
   assert {

@@ -444,3 +444,92 @@ run "too_long_a_cache" {
 
   expect_failures = [var.lookup_tables]
 }
+
+# says: console: has to have one of client_secret_arn and cognito = true, and not both
+run "a_console_without_a_way_in" {
+  command = plan
+
+  variables {
+    console = { roles = { claim = "groups", viewer = ["staff"] } }
+  }
+
+  expect_failures = [var.console]
+}
+
+# says: console: has to have one of client_secret_arn and cognito = true, and not both
+run "a_console_with_two_ways_in" {
+  command = plan
+
+  variables {
+    console = { client_secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:console-AbCdEf", cognito = true, roles = { claim = "groups", viewer = ["staff"] } }
+  }
+
+  expect_failures = [var.console]
+}
+
+# says: console.client_secret_arn is no ARN of a secret; it looks like arn:aws:secretsmanager:<region>:<account>:secret:<name>, and the secret itself never stands here
+run "a_clients_secret_itself" {
+  command = plan
+
+  variables {
+    console = { client_secret_arn = "the secret itself", roles = { claim = "groups", viewer = ["staff"] } }
+  }
+
+  expect_failures = [var.console]
+}
+
+# says: console.roles is not set; write which values of which claim of the ID token are which role, such as { claim = "groups", viewer = ["staff"], editor = ["sales"], admin = ["platform"] }
+run "a_console_without_roles" {
+  command = plan
+
+  variables {
+    console = { client_secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:console-AbCdEf" }
+  }
+
+  expect_failures = [var.console]
+}
+
+# says: console.roles lets nobody in: it needs the claim's name, and at least one value for viewer, editor or admin
+run "roles_that_let_nobody_in" {
+  command = plan
+
+  variables {
+    console = { client_secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:console-AbCdEf", roles = { claim = "groups" } }
+  }
+
+  expect_failures = [var.console]
+}
+
+# says: console.public_url is "http://console.example"; set it to https:// and a host, without a path, or leave it out
+run "a_public_url_without_tls" {
+  command = plan
+
+  variables {
+    console = { client_secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:console-AbCdEf", roles = { claim = "groups", viewer = ["staff"] }, public_url = "http://console.example" }
+  }
+
+  expect_failures = [var.console]
+}
+
+# says: console.public_url is "https://console.example/freshet"; set it to https:// and a host, without a path, or leave it out
+run "a_public_url_with_a_path" {
+  command = plan
+
+  variables {
+    console = { client_secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:console-AbCdEf", roles = { claim = "groups", viewer = ["staff"] }, public_url = "https://console.example/freshet" }
+  }
+
+  expect_failures = [var.console]
+}
+
+# says: console.cognito: the sign-in page's host would begin with "my-aws-freshet", and Cognito takes none with aws, amazon or cognito in it; name the stack otherwise, or bring an identity provider with client_secret_arn
+run "a_name_that_cognito_does_not_take" {
+  command = plan
+
+  variables {
+    console = { cognito = true }
+    name    = "my_aws"
+  }
+
+  expect_failures = [var.console]
+}

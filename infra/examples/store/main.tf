@@ -27,6 +27,7 @@ module "freshet" {
   sources             = var.sources
   destinations        = var.destinations
   lookup_tables       = var.lookup_tables
+  console             = var.console
   architecture        = var.architecture
   packages            = var.packages
   deletion_protection = var.deletion_protection

@@ -61,6 +61,20 @@ variable "lookup_tables" {
   default = {}
 }
 
+variable "console" {
+  description = "The console; none, without."
+  type = object({
+    client_secret_arn         = optional(string)
+    client_secret_kms_key_arn = optional(string)
+    cognito                   = optional(bool)
+    roles                     = optional(object({ claim = string, viewer = optional(list(string)), editor = optional(list(string)), admin = optional(list(string)) }))
+    contact                   = optional(string)
+    public_url                = optional(string)
+    allow_private_addresses   = optional(bool)
+  })
+  default = null
+}
+
 variable "architecture" {
   description = "The functions' processor."
   type        = string

@@ -25,6 +25,9 @@ locals {
       period             = 300
       evaluation_periods = 3
     }
+  }
+
+  failure_alarms = {
     failures = {
       description        = "${var.name} has set something aside as a failure: it cannot succeed as it is, and the rest goes on. See `freshet failures list`, mend the cause, then redrive or discard."
       namespace          = "Freshet"
@@ -54,8 +57,12 @@ locals {
 module "alarms" {
   source = "../alarms"
 
-  prefix    = var.name
-  alarms    = merge(local.alarms, { for name, alarm in local.stream_alarms : name => alarm if var.reads_streams })
+  prefix = var.name
+  alarms = merge(
+    local.alarms,
+    { for name, alarm in local.failure_alarms : name => alarm if var.sets_aside },
+    { for name, alarm in local.stream_alarms : name => alarm if var.reads_streams },
+  )
   topic_arn = var.stack.alarm_topic_arn
   tags      = var.stack.tags
 }

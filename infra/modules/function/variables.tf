@@ -56,6 +56,12 @@ variable "reads_streams" {
   default     = false
 }
 
+variable "sets_aside" {
+  description = "Whether it sets events or deliveries aside as failures, which has an alarm."
+  type        = bool
+  default     = true
+}
+
 variable "stream_arns" {
   description = "The streams that invoke it, of Kinesis or of DynamoDB tables."
   type        = list(string)

@@ -1,5 +1,5 @@
 output "tables" {
-  description = "Each table's name and ARN: pipelines, ledger, failures, activity."
+  description = "Each table's name and ARN: pipelines, ledger, failures, activity, audit."
   value       = { for key, table in aws_dynamodb_table.this : key => { name = table.name, arn = table.arn } }
 }
 

@@ -1,10 +1,13 @@
 locals {
-  # The key of each table, as `shared::aws` reads and writes it, and whether its items have an end.
+  # The key of each table, as `shared::aws` reads and writes it, and whether its items have an end; an index of keys, by
+  # its name, on a text.
   tables = {
     pipelines = { hash = { name = "kind", type = "S" }, range = { name = "name", type = "S" }, expires = false }
-    ledger    = { hash = { name = "id", type = "S" }, range = null, expires = true }
+    ledger    = { hash = { name = "id", type = "S" }, range = null, expires = true, index = { name = "by-email", text = "email" } }
     failures  = { hash = { name = "id", type = "S" }, range = null, expires = false }
     activity  = { hash = { name = "minute", type = "N" }, range = { name = "stage", type = "S" }, expires = true }
+    # Kept though there is no console any more: who changed what.
+    audit = { hash = { name = "kind", type = "S" }, range = { name = "at", type = "S" }, expires = false }
   }
 }
 
@@ -23,6 +26,23 @@ resource "aws_dynamodb_table" "this" {
     content {
       name = attribute.value.name
       type = attribute.value.type
+    }
+  }
+
+  dynamic "attribute" {
+    for_each = try([each.value.index.text], [])
+    content {
+      name = attribute.value
+      type = "S"
+    }
+  }
+
+  dynamic "global_secondary_index" {
+    for_each = try([each.value.index], [])
+    content {
+      name            = global_secondary_index.value.name
+      hash_key        = global_secondary_index.value.text
+      projection_type = "KEYS_ONLY"
     }
   }
 

@@ -38,3 +38,19 @@ mock_resource "aws_sqs_queue" {
     url = "https://sqs.eu-central-1.amazonaws.com/123456789012/a-queue"
   }
 }
+
+mock_resource "aws_lambda_function_url" {
+  defaults = { function_url = "https://abcdefghijklmnopqrstuvwxyz012345.lambda-url.eu-central-1.on.aws/" }
+}
+
+mock_resource "aws_secretsmanager_secret" {
+  defaults = { arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:a-secret-AbCdEf" }
+}
+
+mock_resource "aws_cognito_user_pool" {
+  defaults = { id = "eu-central-1_AbCdEfGhI", endpoint = "cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbCdEfGhI" }
+}
+
+mock_resource "aws_cognito_user_pool_client" {
+  defaults = { id = "the-client", client_secret = "the-clients-secret" }
+}

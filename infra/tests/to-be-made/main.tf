@@ -33,6 +33,10 @@ resource "aws_secretsmanager_secret" "crm" {
   name = "crm"
 }
 
+resource "aws_secretsmanager_secret" "console" {
+  name = "console"
+}
+
 resource "aws_kms_key" "all" {
   description = "All that is at rest."
 }
@@ -71,6 +75,12 @@ module "freshet" {
 
   lookup_tables = {
     accounts = { table_arn = aws_dynamodb_table.accounts.arn, key = { account_id = "S" }, kms_key_arn = aws_kms_key.all.arn }
+  }
+
+  console = {
+    client_secret_arn         = aws_secretsmanager_secret.console.arn
+    client_secret_kms_key_arn = aws_kms_key.all.arn
+    roles                     = { claim = "groups", admin = ["platform"] }
   }
 }
 
