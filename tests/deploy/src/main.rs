@@ -3,10 +3,16 @@
 //!
 //! What the emulator does not do as AWS does (partial batch responses, bisecting and on-failure destinations of stream
 //! mappings; more than one batch of a FIFO queue at a time) is proved on the local stack.
+//!
+//! The emulator answers at a function URL whoever asks: it has neither its TLS nor its two permissions. That both are made
+//! as AWS's documentation has them is held by the tests of the module.
 
+mod browser;
 mod command;
+mod console;
 mod drift;
 mod emulator;
+mod issuer;
 mod terraform;
 mod world;
 
@@ -28,7 +34,9 @@ use freshet::{
 use serde_json::{Value, json};
 use shared::aws::Aws;
 
-use self::{command::Freshet, emulator::Emulator, terraform::Terraform, world::Deployed};
+use self::{
+    browser::Browser, command::Freshet, emulator::Emulator, issuer::Issuer, terraform::Terraform, world::Deployed,
+};
 
 /// How many changes are written.
 const CHANGES: u64 = 300;
@@ -83,7 +91,9 @@ async fn prove() -> anyhow::Result<()> {
         vendors.insert(name.clone(), SimulatedVendor::start(name, destination, None, &Faults::none()).await?);
     }
     let secrets = make_secrets(&aws, &vendors).await?;
-    let overriding = overriding(&variables, &streams, &vendors, &secrets)?;
+    let issuer = Issuer::start().await?;
+    let client = make_secret(&aws, "console", &issuer.registration().to_string()).await?;
+    let overriding = overriding(&variables, &streams, &vendors, &secrets, &client)?;
     std::fs::write(folder.join("override.tfvars.json"), serde_json::to_string_pretty(&overriding)?)?;
 
     let terraform = Terraform::new(&store, &folder, &emulator);
@@ -114,6 +124,12 @@ async fn prove() -> anyhow::Result<()> {
     hold_and_drain(&steps, &variables, &freshet, &mut world).await?;
     fail_for_good(&steps, &freshet, &world).await?;
 
+    let function_url: String = serde_json::from_str(&terraform.output("console_url")?)?;
+    let told: Value = serde_json::from_str(&terraform.output("console")?)?;
+    let callbacks: Vec<String> = serde_json::from_value(told["callbacks"].clone())?;
+    let mut browser = Browser::new(&environment["AWS_ENDPOINT_URL"], &function_url)?;
+    console::prove(&steps, &mut browser, &callbacks, &freshet, &store, &folder, &world).await?;
+
     steps.tell("freshet status");
     print!("{}", freshet.succeed(&["status"])?);
     steps.tell("terraform plan, though nothing has changed");
@@ -127,7 +143,8 @@ async fn prove() -> anyhow::Result<()> {
     println!(
         "deploy-test: {applied} {CHANGES} changes written, {delivered} deliveries checked, order kept, 0 lost. A \
          destination went down, held its queue and drained. What no vendor takes is among the failures. The second plan \
-         shows the emulator's own drift in {} resources, and nothing else. {destroyed} 6 cases",
+         shows the emulator's own drift in {} resources, and nothing else. Nobody got into the console without \
+         signing in, and what was published there was delivered. {destroyed} 8 cases",
         changes.len()
     );
     Ok(())
@@ -139,11 +156,15 @@ async fn make_secrets(
 ) -> anyhow::Result<BTreeMap<String, String>> {
     let mut arns = BTreeMap::new();
     for (name, vendor) in vendors {
-        let create = aws.secrets().create_secret().name(format!("store/{name}")).secret_string(&vendor.secret);
-        let created = create.send().await.with_context(|| format!("the secret of {name} cannot be made"))?;
-        arns.insert(name.clone(), created.arn.context("CreateSecret gave no ARN")?);
+        arns.insert(name.clone(), make_secret(aws, name, &vendor.secret).await?);
     }
     Ok(arns)
+}
+
+async fn make_secret(aws: &Aws, name: &str, value: &str) -> anyhow::Result<String> {
+    let create = aws.secrets().create_secret().name(format!("store/{name}")).secret_string(value);
+    let created = create.send().await.with_context(|| format!("the secret of {name} cannot be made"))?;
+    created.arn.context("CreateSecret gave no ARN")
 }
 
 /// The variables that are this machine's: ARNs, the vendors' addresses, the processor, and that all may be destroyed.
@@ -152,6 +173,7 @@ fn overriding(
     streams: &std::collections::HashMap<&'static str, String>,
     vendors: &BTreeMap<String, SimulatedVendor>,
     secrets: &BTreeMap<String, String>,
+    client: &str,
 ) -> anyhow::Result<Value> {
     let mut sources = serde_json::Map::new();
     for (name, source) in &variables.sources {
@@ -182,6 +204,12 @@ fn overriding(
     Ok(json!({
         "sources": sources,
         "destinations": destinations,
+        "console": {
+            "client_secret_arn": client,
+            "roles": {"claim": "groups", "admin": [issuer::GROUP]},
+            // So is the identity provider.
+            "allow_private_addresses": true,
+        },
         "architecture": std::env::consts::ARCH.replace("aarch64", "arm64"),
         "deletion_protection": false,
     }))
