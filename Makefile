@@ -5,7 +5,7 @@ CARGO ?= cargo
 # The functions' processor: arm64 as Terraform has it, or x86_64.
 ARCH ?= arm64
 
-.PHONY: help demo test check package contract-test deploy-test bench clean
+.PHONY: help demo test check package contract-test browser-test deploy-test bench clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,6 +25,9 @@ package: ## Build the functions' zips, target/lambda/ARCH; ARCH=arm64 or x86_64
 
 contract-test: ## Judge the connectors' requests and answers by the vendors' own OpenAPI files
 	@tests/contract/run
+
+browser-test: ## Use the demo's console in a real browser: every screen and state, sign-in, what forgers get
+	@tests/browser/run
 
 deploy-test: ## Deploy the example store to an emulator of AWS with Terraform, and check that changes arrive
 	@tests/deploy/run

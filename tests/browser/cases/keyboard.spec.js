@@ -1,0 +1,37 @@
+// Every stop of the keyboard on every page: each is reached, in order, and seen.
+
+import { STATES } from '../screens.js';
+import { expect, test, world } from '../world/index.js';
+import { stop } from '../world/keyboard.js';
+
+for (const { name, path } of STATES.filter((state) => state.path && !state.on && !state.status)) {
+  if (path === '/problems/one') continue;
+  test(`every stop of ${name}`, async ({ page }) => {
+    await page.goto(world.local + path);
+    const stops = await page.evaluate(() => {
+      const all = [...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex="0"]')];
+      return all.filter((element) => element.checkVisibility()).length;
+    });
+    const seen = [];
+    for (let each = 0; each < stops; each += 1) {
+      await page.keyboard.press('Tab');
+      seen.push(await stop(page));
+    }
+    expect(seen[0].html).toContain('class="skip"');
+    expect(seen.filter(({ isBody, isSeen }) => isBody || !isSeen)).toEqual([]);
+    expect(new Set(seen.map(({ html }) => html)).size).toBeGreaterThanOrEqual(3);
+    // Around once: after the last stop there is none that was left out.
+    await page.keyboard.press('Tab');
+    const { isBody, html } = await stop(page);
+    expect(isBody || html === seen[0].html, html).toBe(true);
+  });
+}
+
+test('who skips to the content is there', async ({ page }) => {
+  await page.goto(world.local);
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await expect(page.locator('main')).toBeFocused();
+  await page.keyboard.press('Tab');
+  expect((await page.evaluate(() => document.activeElement.closest('main') !== null))).toBe(true);
+});
