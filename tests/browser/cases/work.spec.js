@@ -78,6 +78,8 @@ for (const [way, { options, type, press }] of Object.entries(WAYS)) {
     test('find a failed change, see what was sent and answered, and give it up', async ({ page }) => {
       await page.goto(world.local);
       await press(page, 'link', 'Problems');
+      // A key does not wait for the page that it leads to.
+      await expect(page).toHaveURL(`${world.local}/problems`);
       const pipeline = 'tickets-to-helpdesk';
       if (way === 'by mouse') {
         await oneProblem(page, world.local, pipeline);
