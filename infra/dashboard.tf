@@ -5,6 +5,7 @@ locals {
     { transform = module.transform, collect-failures = module.collect_failures },
     { for name, destination in module.destination : "deliver-${name}" => destination.deliver },
     { for console in module.console : "console" => console.function },
+    { for alert in module.alert : "alert" => alert },
   )
   stream_functions = concat([for capture in module.capture : capture.name], [module.transform.name])
 

@@ -81,6 +81,7 @@ locals {
     ROLES                   = jsonencode(try(coalesce(var.console.roles), local.cognito_roles))
     CONTACT                 = try(var.console.contact, null)
     PUBLIC_URL              = try(var.console.public_url, null)
+    ALERT_TOPIC_ARN         = try(var.console.alerts.topic_arn, null)
     ALLOW_PRIVATE_ADDRESSES = tostring(try(var.console.allow_private_addresses, false))
   }
 

@@ -134,10 +134,10 @@ locals {
       condition = { test = "ForAllValues:StringLike", key = "dynamodb:LeadingKeys", values = ["live", "revision", "version#*"] }
     },
     {
-      sid       = "KeepDrafts"
+      sid       = "KeepDraftsAndAlerts"
       actions   = ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
       resources = [module.state.tables.pipelines.arn]
-      condition = { test = "ForAllValues:StringEquals", key = "dynamodb:LeadingKeys", values = ["draft"] }
+      condition = { test = "ForAllValues:StringEquals", key = "dynamodb:LeadingKeys", values = ["alert", "draft"] }
     },
     {
       sid       = "ReadTheLedger"

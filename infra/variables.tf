@@ -389,6 +389,8 @@ variable "console" {
     contact = optional(string)
     # Its own address, https:// and a host, where a proxy or CDN of one's own leads to it.
     public_url = optional(string)
+    # The topic that alerts go to, which people set in the console; its customer key, if it has one.
+    alerts = optional(object({ topic_arn = string, topic_kms_key_arn = optional(string) }))
     # Whether the identity provider may be in a private network.
     allow_private_addresses = optional(bool, false)
   })
@@ -418,6 +420,11 @@ variable "console" {
   validation {
     condition     = try(var.console.public_url, null) == null || can(regex("^https://[^/?#@[:space:]]+/?$", var.console.public_url))
     error_message = "console.public_url is \"${try(coalesce(var.console.public_url, "-"), "-")}\"; set it to https:// and a host, without a path, or leave it out"
+  }
+
+  validation {
+    condition     = try(var.console.alerts, null) == null || can(regex("^arn:[^:]+:sns:[^:]+:\\d{12}:[^:.]+$", var.console.alerts.topic_arn))
+    error_message = "console.alerts.topic_arn is \"${try(coalesce(var.console.alerts.topic_arn, "-"), "-")}\", which is no ARN of a topic that messages to people can go to; it looks like arn:aws:sns:<region>:<account>:<name>, and is not FIFO"
   }
 
   validation {

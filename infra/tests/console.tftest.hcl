@@ -116,6 +116,73 @@ run "made" {
   }
 }
 
+run "without_a_topic" {
+  assert {
+    condition     = length(module.alert) == 0 && length(aws_cloudwatch_event_target.alert) == 0 && !contains(keys(module.console[0].function.environment), "ALERT_TOPIC_ARN")
+    error_message = "Nothing measures for people, and nothing is paid, where no message could go anywhere."
+  }
+}
+
+run "with_alerts" {
+  variables {
+    console = {
+      client_secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:console-AbCdEf"
+      roles             = { claim = "groups", viewer = ["staff"] }
+      alerts            = { topic_arn = "arn:aws:sns:eu-central-1:123456789012:alerts", topic_kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/topics" }
+    }
+  }
+
+  override_resource {
+    target = module.alert[0].aws_lambda_function.this
+    values = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:store-freshet-alert" }
+  }
+
+  assert {
+    condition = module.alert[0].environment == {
+      PIPELINES_TABLE = "store-freshet-pipelines"
+      ACTIVITY_TABLE  = "store-freshet-activity"
+      ALERT_TOPIC_ARN = "arn:aws:sns:eu-central-1:123456789012:alerts"
+      QUEUES          = jsonencode({ crm = "https://sqs/store-freshet-crm.fifo", hook = "https://sqs/store-freshet-hook.fifo" })
+    }
+    error_message = "Alert finds what it measures, and the topic."
+  }
+
+  assert {
+    condition = { for statement in output.functions.alert.policy : statement.Sid => "${join(" ", statement.Action)}: ${join(" ", statement.Resource)}" if statement.Sid != "WriteOwnLog" } == {
+      ReadPipelines   = "dynamodb:GetItem dynamodb:Query: arn:aws:dynamodb:eu-central-1:123456789012:table/store-freshet-pipelines"
+      MarkAlerts      = "dynamodb:UpdateItem: arn:aws:dynamodb:eu-central-1:123456789012:table/store-freshet-pipelines"
+      ReadActivity    = "dynamodb:Query: arn:aws:dynamodb:eu-central-1:123456789012:table/store-freshet-activity"
+      CountWhatWaits  = "sqs:GetQueueAttributes: arn:aws:sqs:eu-central-1:123456789012:store-freshet-crm.fifo arn:aws:sqs:eu-central-1:123456789012:store-freshet-hook.fifo"
+      TellPeople      = "sns:Publish: arn:aws:sns:eu-central-1:123456789012:alerts"
+      EncryptMessages = "kms:Decrypt kms:GenerateDataKey: arn:aws:kms:eu-central-1:123456789012:key/topics"
+    }
+    error_message = "Alert reads what it measures, marks what it has told, and writes to its topic only."
+  }
+
+  assert {
+    condition = { for statement in output.functions.alert.policy : statement.Sid => jsonencode(statement.Condition) if can(statement.Condition) } == {
+      MarkAlerts = jsonencode({ "ForAllValues:StringEquals" = { "dynamodb:LeadingKeys" = ["alert"] } })
+    }
+    error_message = "Of the table of pipelines alert writes what people were told, and nothing else."
+  }
+
+  assert {
+    condition = [
+      aws_cloudwatch_event_target.alert[0].rule, aws_cloudwatch_event_target.alert[0].arn,
+      aws_lambda_permission.alert[0].function_name, aws_lambda_permission.alert[0].source_arn,
+      ] == [
+      aws_cloudwatch_event_rule.every_minute.name, module.alert[0].arn,
+      "store-freshet-alert", "arn:aws:events:eu-central-1:123456789012:rule/store-freshet-every-minute",
+    ]
+    error_message = "Alert is woken every minute, and by that schedule only."
+  }
+
+  assert {
+    condition     = module.console[0].function.environment["ALERT_TOPIC_ARN"] == "arn:aws:sns:eu-central-1:123456789012:alerts"
+    error_message = "The console says where messages go."
+  }
+}
+
 run "reached" {
   module {
     source = "./modules/console"
@@ -222,7 +289,7 @@ run "permitted" {
       WriteOwnLog         = "logs:CreateLogStream logs:PutLogEvents: arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/a-function:*"
       ReadPipelines       = "dynamodb:GetItem dynamodb:Query: arn:aws:dynamodb:eu-central-1:123456789012:table/store-freshet-pipelines"
       PublishPipelines    = "dynamodb:PutItem dynamodb:UpdateItem: arn:aws:dynamodb:eu-central-1:123456789012:table/store-freshet-pipelines"
-      KeepDrafts          = "dynamodb:DeleteItem dynamodb:PutItem dynamodb:UpdateItem: arn:aws:dynamodb:eu-central-1:123456789012:table/store-freshet-pipelines"
+      KeepDraftsAndAlerts = "dynamodb:DeleteItem dynamodb:PutItem dynamodb:UpdateItem: arn:aws:dynamodb:eu-central-1:123456789012:table/store-freshet-pipelines"
       ReadTheLedger       = "dynamodb:BatchGetItem dynamodb:GetItem: arn:aws:dynamodb:eu-central-1:123456789012:table/store-freshet-ledger"
       FindRowsByAddress   = "dynamodb:Query: arn:aws:dynamodb:eu-central-1:123456789012:table/store-freshet-ledger/index/by-email"
       SeeToFailures       = "dynamodb:GetItem dynamodb:Scan dynamodb:UpdateItem: arn:aws:dynamodb:eu-central-1:123456789012:table/store-freshet-failures"
@@ -248,8 +315,8 @@ run "permitted" {
 
   assert {
     condition = { for statement in output.functions.console.policy : statement.Sid => jsonencode(statement.Condition) if can(statement.Condition) } == {
-      PublishPipelines = jsonencode({ "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = ["live", "revision", "version#*"] } })
-      KeepDrafts       = jsonencode({ "ForAllValues:StringEquals" = { "dynamodb:LeadingKeys" = ["draft"] } })
+      PublishPipelines    = jsonencode({ "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = ["live", "revision", "version#*"] } })
+      KeepDraftsAndAlerts = jsonencode({ "ForAllValues:StringEquals" = { "dynamodb:LeadingKeys" = ["alert", "draft"] } })
     }
     error_message = "Of the table of pipelines the console writes pipelines and drafts, and nothing that functions note there for themselves."
   }

@@ -154,7 +154,7 @@ run "made" {
 
 run "without_a_console" {
   assert {
-    condition     = length(module.console) == 0 && output.console_url == null && output.console == null
+    condition     = length(module.console) == 0 && length(module.alert) == 0 && output.console_url == null && output.console == null
     error_message = "There is a console only for who asks for it."
   }
 }

@@ -522,6 +522,17 @@ run "a_public_url_with_a_path" {
   expect_failures = [var.console]
 }
 
+# says: console.alerts.topic_arn is "arn:aws:sns:eu-central-1:123456789012:alerts.fifo", which is no ARN of a topic that messages to people can go to; it looks like arn:aws:sns:<region>:<account>:<name>, and is not FIFO
+run "alerts_to_a_fifo_topic" {
+  command = plan
+
+  variables {
+    console = { client_secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:console-AbCdEf", roles = { claim = "groups", viewer = ["staff"] }, alerts = { topic_arn = "arn:aws:sns:eu-central-1:123456789012:alerts.fifo" } }
+  }
+
+  expect_failures = [var.console]
+}
+
 # says: console.cognito: the sign-in page's host would begin with "my-aws-freshet", and Cognito takes none with aws, amazon or cognito in it; name the stack otherwise, or bring an identity provider with client_secret_arn
 run "a_name_that_cognito_does_not_take" {
   command = plan

@@ -4,6 +4,7 @@
 //! [`destination`], [`ledger`], [`gate`]) know neither AWS nor HTTP. What touches the world is reached through the narrow traits in [`ports`];
 //! [`aws`] and [`http`] implement them, [`testing`] has in-memory ones that keep the same contracts.
 
+pub mod alert;
 pub mod audit;
 pub mod aws;
 pub mod batch;

@@ -10,6 +10,7 @@ use std::{
 };
 
 use crate::{
+    alert::{Alert, Message},
     audit::AuditEntry,
     draft::Draft,
     failure::{Failure, Kept, Listed, Marked, Selection, Standing},
@@ -343,6 +344,31 @@ pub trait Drafts: Sync {
 
     /// Throws a draft away, if it is still there.
     fn drop_draft(&self, id: &str) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// The alerts that people have set.
+pub trait Alerts: Sync {
+    /// All, in the order of their ids.
+    fn alerts(&self) -> impl Future<Output = Result<Vec<Alert>, PortError>> + Send;
+
+    /// Keeps a new one.
+    fn add_alert(&self, alert: &Alert) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Takes one away, if it is still there.
+    fn drop_alert(&self, id: &str) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Records which pipelines people were told of, and since when they are so, if the alert is still there.
+    fn mark_raised(
+        &self,
+        id: &str,
+        raised: &BTreeMap<String, Timestamp>,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// Where messages to people go.
+pub trait Topic: Sync {
+    /// Sends a message to all who want such.
+    fn publish(&self, message: &Message) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
 /// What is known of the rows of sources.

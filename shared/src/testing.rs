@@ -1,5 +1,6 @@
 //! The world in memory, for tests: the same contracts as the real parts, and what was done is there to be looked at.
 
+mod alerts;
 mod backlog;
 pub mod capture;
 pub mod corpus;
@@ -39,6 +40,7 @@ use crate::{
 };
 
 pub use self::{
+    alerts::{MemoryAlerts, MemoryTopic},
     backlog::MemoryBacklog,
     drafts::MemoryDrafts,
     redriving::{MemoryBackbone, MemoryQueues},

@@ -70,6 +70,7 @@ impl Config {
                 known: known(reader, &destinations, &lookup_tables),
                 retention: retention(reader),
                 site: site(reader, &destinations),
+                alert_topic_arn: reader.optional("ALERT_TOPIC_ARN"),
                 connections: destinations.into_iter().map(|(name, told)| told.connection(name)).collect(),
             },
             lookup_tables,

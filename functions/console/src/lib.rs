@@ -77,6 +77,8 @@ pub struct Settings {
     pub retention: Duration,
     /// Where failures enter again.
     pub site: Site,
+    /// Where messages to people go, if anywhere: `ALERT_TOPIC_ARN`.
+    pub alert_topic_arn: Option<String>,
     /// The destinations, by name.
     pub connections: Vec<Connection>,
 }

@@ -8,7 +8,7 @@ use shared::{
     frame::Channel,
     http::VendorHttp,
     ports::{
-        Audit, Backlog, Counts, Drafts, Gates, Http, KeptFailures, Ledger, Lookups, Objects, Publishing, Queues,
+        Alerts, Audit, Backlog, Counts, Drafts, Gates, Http, KeptFailures, Ledger, Lookups, Objects, Publishing, Queues,
         Schemas, Secrets, Timelines,
     },
     time::{Clock, SystemClock},
@@ -22,6 +22,7 @@ pub trait World: Send + Sync + 'static {
     type Door: Door;
     type Pipelines: Publishing;
     type Drafts: Drafts;
+    type Alerts: Alerts;
     type Schemas: Schemas;
     type Lookups: Lookups;
     type Ledger: Ledger;
@@ -40,6 +41,7 @@ pub trait World: Send + Sync + 'static {
     fn door(&self) -> &Self::Door;
     fn pipelines(&self) -> &Self::Pipelines;
     fn drafts(&self) -> &Self::Drafts;
+    fn alerts(&self) -> &Self::Alerts;
     fn schemas(&self) -> &Self::Schemas;
     fn lookups(&self) -> &Self::Lookups;
     fn ledger(&self) -> &Self::Ledger;
@@ -104,6 +106,7 @@ impl<D: Door> World for Live<D> {
     type Door = D;
     type Pipelines = PipelinesTable;
     type Drafts = PipelinesTable;
+    type Alerts = PipelinesTable;
     type Schemas = PipelinesTable;
     type Lookups = LookupTables;
     type Ledger = LedgerTable;
@@ -126,6 +129,9 @@ impl<D: Door> World for Live<D> {
         &self.pipelines
     }
     fn drafts(&self) -> &PipelinesTable {
+        &self.pipelines
+    }
+    fn alerts(&self) -> &PipelinesTable {
         &self.pipelines
     }
     fn lookups(&self) -> &LookupTables {

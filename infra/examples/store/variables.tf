@@ -71,6 +71,7 @@ variable "console" {
     contact                   = optional(string)
     public_url                = optional(string)
     allow_private_addresses   = optional(bool)
+    alerts                    = optional(object({ topic_arn = string, topic_kms_key_arn = optional(string) }))
   })
   default = null
 }

@@ -81,6 +81,7 @@ module "freshet" {
     client_secret_arn         = aws_secretsmanager_secret.console.arn
     client_secret_kms_key_arn = aws_kms_key.all.arn
     roles                     = { claim = "groups", admin = ["platform"] }
+    alerts                    = { topic_arn = aws_sns_topic.alarms.arn, topic_kms_key_arn = aws_kms_key.all.arn }
   }
 }
 

@@ -4,6 +4,7 @@
 //! cold start. Clients are built when first used.
 
 mod activity;
+mod alerts;
 mod attribute;
 mod audit;
 mod backlog;
@@ -24,6 +25,7 @@ mod schemas;
 mod secrets;
 mod state;
 mod stream;
+mod topic;
 
 use std::{fmt, sync::OnceLock, time::Duration};
 
@@ -51,6 +53,7 @@ pub use self::{
     secrets::SecretStore,
     state::LiveState,
     stream::Backbone,
+    topic::SnsTopic,
 };
 use crate::{
     config::{ConfigError, Environment, Reader},
@@ -67,6 +70,7 @@ pub struct Aws {
     s3: OnceLock<aws_sdk_s3::Client>,
     sqs: OnceLock<aws_sdk_sqs::Client>,
     secrets: OnceLock<aws_sdk_secretsmanager::Client>,
+    sns: OnceLock<aws_sdk_sns::Client>,
 }
 
 /// Where the services are, if not where AWS has them: `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>`, as all
@@ -79,6 +83,7 @@ struct Endpoints {
     s3: Option<String>,
     sqs: Option<String>,
     secrets: Option<String>,
+    sns: Option<String>,
 }
 
 impl Aws {
@@ -97,6 +102,7 @@ impl Aws {
             s3: reader.optional("AWS_ENDPOINT_URL_S3"),
             sqs: reader.optional("AWS_ENDPOINT_URL_SQS"),
             secrets: reader.optional("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
+            sns: reader.optional("AWS_ENDPOINT_URL_SNS"),
         };
         reader.finish()?;
         let credentials = Credentials::new(id, secret, token, None, "environment");
@@ -128,6 +134,7 @@ impl Aws {
             s3: OnceLock::new(),
             sqs: OnceLock::new(),
             secrets: OnceLock::new(),
+            sns: OnceLock::new(),
         }
     }
 
@@ -167,12 +174,17 @@ impl Aws {
     pub fn secrets(&self) -> &aws_sdk_secretsmanager::Client {
         self.secrets.get_or_init(|| aws_sdk_secretsmanager::Client::new(&self.at(self.endpoints.secrets.as_ref())))
     }
+
+    /// SNS.
+    pub fn sns(&self) -> &aws_sdk_sns::Client {
+        self.sns.get_or_init(|| aws_sdk_sns::Client::new(&self.at(self.endpoints.sns.as_ref())))
+    }
 }
 
 impl Endpoints {
     /// Whether every call goes to a plain HTTP endpoint: a local stack, which needs no TLS at all.
     fn are_plain(&self) -> bool {
-        let named = [&self.dynamodb, &self.kinesis, &self.s3, &self.sqs, &self.secrets];
+        let named = [&self.dynamodb, &self.kinesis, &self.s3, &self.sqs, &self.secrets, &self.sns];
         let plain = |url: &Option<String>| url.as_ref().is_some_and(|url| url.starts_with("http://"));
         plain(&self.all) || named.into_iter().any(plain)
     }

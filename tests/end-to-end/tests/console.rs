@@ -4,6 +4,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+use bytes::Bytes;
 use freshet::{
     faults::Faults,
     services::Ports,
@@ -11,10 +12,12 @@ use freshet::{
 };
 use shared::{
     audit::{AuditEntry, AuditOutcome},
-    aws::AuditTable,
+    alert::{Alert, Limit},
+    aws::{ActivityTable, AuditTable, PipelinesTable},
     http::{Reach, Timeouts, VendorHttp},
-    ports::{Audit, Http as _, HttpRequest, HttpResponse},
-    testing::MemoryAudit,
+    ports::{Activity as _, Alerts, Audit, Http as _, HttpRequest, HttpResponse},
+    tally::Tally,
+    testing::{MemoryAlerts, MemoryAudit},
     time::Timestamp,
 };
 
@@ -92,4 +95,64 @@ async fn an_entry_has_one_end(audit: &impl Audit) {
     let older = audit.recent(Some(&newest[1].place()), 50).await.unwrap();
     assert_eq!(older, [2, 1, 0].map(|second| entry(second, AuditOutcome::Begun)));
     assert_eq!(audit.recent(Some(&older[2].place()), 50).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn an_alert_is_kept_marked_and_taken_away_for_good() {
+    alerts_are_kept(&MemoryAlerts::default()).await;
+    let ground = ground().await;
+    alerts_are_kept(&PipelinesTable::new(ground.aws().dynamodb(), "store-freshet-pipelines")).await;
+}
+
+async fn alerts_are_kept(alerts: &impl Alerts) {
+    let alert = |id: &str, pipeline: Option<&str>, limit| Alert {
+        id: id.to_owned(),
+        pipeline: pipeline.map(str::to_owned),
+        limit,
+        by: "Ada".to_owned(),
+        console: "https://console.example".to_owned(),
+        raised: BTreeMap::new(),
+    };
+    let (first, second) = (alert("a", None, Limit::Share(5)), alert("b", Some("contacts"), Limit::Minutes(15)));
+    assert_eq!(alerts.alerts().await.unwrap(), []);
+    alerts.add_alert(&first).await.unwrap();
+    alerts.add_alert(&second).await.unwrap();
+    let raised = BTreeMap::from([("contacts".to_owned(), Timestamp::from_millis(1_800_000_000_000))]);
+    alerts.mark_raised("b", &raised).await.unwrap();
+    assert_eq!(alerts.alerts().await.unwrap(), [first.clone(), Alert { raised: raised.clone(), ..second }]);
+    alerts.drop_alert("b").await.unwrap();
+    alerts.drop_alert("b").await.unwrap();
+    // What is gone does not come back by what was told of it.
+    alerts.mark_raised("b", &raised).await.unwrap();
+    assert_eq!(alerts.alerts().await.unwrap(), [first]);
+}
+
+#[tokio::test]
+async fn a_failure_on_the_local_stack_is_a_message() {
+    let ground = ground().await;
+    ground.publish(&store().join("pipelines")).await.unwrap();
+    let alerts = PipelinesTable::new(ground.aws().dynamodb(), "store-freshet-pipelines");
+    let alert = Alert {
+        id: "a".to_owned(),
+        pipeline: Some("tickets-to-helpdesk".to_owned()),
+        limit: Limit::Failed(1),
+        by: "Ada".to_owned(),
+        console: "http://127.0.0.1:8321".to_owned(),
+        raised: BTreeMap::new(),
+    };
+    alerts.add_alert(&alert).await.unwrap();
+    let function = ground.functions().get("alert").unwrap();
+    let event = || Bytes::from_static(include_bytes!("../../../events/schedule/every-minute.json"));
+    let activity = ActivityTable::new(ground.aws().dynamodb(), "store-freshet-activity");
+    let mut tally = Tally::default();
+    tally.add_many("tickets-to-helpdesk", "failed", 2);
+    activity.add("deliver/helpdesk", &tally).await.unwrap();
+    function.invoke(event()).await.unwrap();
+    function.invoke(event()).await.unwrap();
+    let messages = ground.messages(0);
+    assert_eq!(messages.len(), 1, "one message a change of state: {messages:?}");
+    assert_eq!(messages[0].subject, "Freshet: tickets-to-helpdesk needs attention");
+    let text = &messages[0].text;
+    assert!(text.starts_with("tickets-to-helpdesk: 2 of 2 changes failed within the last hour."), "{text}");
+    assert!(text.contains("http://127.0.0.1:8321/pipelines/tickets-to-helpdesk"), "{text}");
 }

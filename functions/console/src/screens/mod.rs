@@ -4,6 +4,7 @@
 //! [`SCREENS`]. Its template extends `base.html`; what belongs to the settings extends `settings.html`.
 
 pub mod activity;
+pub mod alerts;
 pub mod audit;
 pub mod connections;
 pub mod create;
@@ -60,6 +61,7 @@ pub fn routes<W: World>() -> Vec<Route<W>> {
         pipeline::routes(),
         problems::routes(),
         connections::routes(),
+        alerts::routes(),
         activity::routes(),
         customer::routes(),
         people::routes(),

@@ -110,9 +110,9 @@ async fn send<W: World>(
     let event = trial.events.get(place).map(key).unwrap_or_default();
     let change = Change {
         action: "send a test",
-        subject: format!("draft {}, record {event}", open.name()),
+        subject: format!("destination {}, draft {}, record {event}", destination.name(), open.name()),
         before: None,
-        after: Some(format!("{} at {}", delivery.action, destination.name())),
+        after: Some(delivery.action.to_string()),
     };
     let heard = console.change(&visitor, change, console.sent(&destination, delivery)).await?;
     let heard = heard.map_err(|reason| NoPage::conflict("It was not sent", reason, &open.path("try")))?;

@@ -4,6 +4,7 @@
 
 mod access;
 mod activity;
+mod alerts;
 mod connections;
 mod customer;
 mod drafts;

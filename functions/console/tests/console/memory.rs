@@ -23,7 +23,7 @@ use shared::{
     pipeline::{Known, KnownDestination},
     redrive::{QueueSite, Site},
     testing::{
-        ManualClock, MemoryAudit, MemoryBackbone, MemoryCounts, MemoryDrafts, MemoryGates, MemoryKeptFailures,
+        ManualClock, MemoryAlerts, MemoryAudit, MemoryBackbone, MemoryCounts, MemoryDrafts, MemoryGates, MemoryKeptFailures,
         MemoryLedger, MemoryLookups, MemoryObjects, MemoryPipelines, MemoryQueues, MemorySchemas, MemorySecrets,
         ScriptedHttp, lock,
     },
@@ -71,6 +71,7 @@ pub struct MemoryWorld<D = MemoryDoor> {
     pub audit: Arc<MemoryAudit>,
     pub secrets: Arc<MemorySecrets>,
     pub drafts: MemoryDrafts,
+    pub alerts: Arc<MemoryAlerts>,
     pub schemas: MemorySchemas,
     pub lookups: MemoryLookups,
     pub ledger: MemoryLedger,
@@ -111,6 +112,7 @@ impl<D: Door> MemoryWorld<D> {
             audit: Arc::default(),
             secrets: Arc::new(secrets),
             drafts: MemoryDrafts::default(),
+            alerts: Arc::default(),
             schemas: MemorySchemas::default(),
             lookups: MemoryLookups::default(),
             ledger: MemoryLedger::default(),
@@ -141,6 +143,7 @@ impl<D: Door> MemoryWorld<D> {
                 changes_lanes: Lanes::ONE,
                 queues: [("crm".to_owned(), QueueSite { url: QUEUE.to_owned(), lanes: Lanes::ONE })].into(),
             },
+            alert_topic_arn: Some("arn:aws:sns:eu-central-1:123456789012:store-alerts".to_owned()),
             connections: vec![
                 Connection {
                     name: "crm".to_owned(),
@@ -164,6 +167,7 @@ impl<D: Door> World for MemoryWorld<D> {
     type Door = D;
     type Pipelines = MemoryPipelines;
     type Drafts = MemoryDrafts;
+    type Alerts = MemoryAlerts;
     type Schemas = MemorySchemas;
     type Lookups = MemoryLookups;
     type Ledger = MemoryLedger;
@@ -187,6 +191,9 @@ impl<D: Door> World for MemoryWorld<D> {
     }
     fn drafts(&self) -> &MemoryDrafts {
         &self.drafts
+    }
+    fn alerts(&self) -> &MemoryAlerts {
+        &self.alerts
     }
     fn lookups(&self) -> &MemoryLookups {
         &self.lookups

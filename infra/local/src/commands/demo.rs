@@ -1,7 +1,7 @@
 //! `freshet demo`.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -173,6 +173,14 @@ impl World for LocalWorld {
 
     fn pages(&self) -> Vec<(String, String)> {
         self.stack.vendors().iter().map(|(name, vendor)| (name.clone(), vendor.simulator.url())).collect()
+    }
+
+    fn messages(&self, from: usize) -> Vec<String> {
+        self.stack.ground().messages(from).into_iter().map(|message| message.subject).collect()
+    }
+
+    async fn touched(&self) -> anyhow::Result<BTreeSet<String>> {
+        self.stack.touched_destinations().await
     }
 
     async fn counts(&self) -> anyhow::Result<Counts> {

@@ -24,7 +24,7 @@ use crate::{
 /// The arguments of `freshet invoke`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The function: capture-dynamodb, capture-kinesis, transform, collect-failures, or deliver-<destination>
+    /// The function: capture-dynamodb, capture-kinesis, transform, collect-failures, alert, or deliver-<destination>
     function: String,
     /// The event's file, as Lambda would hand it over (see events/), or an on-failure object as Lambda wrote it to S3
     event: PathBuf,

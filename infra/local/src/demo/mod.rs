@@ -19,7 +19,10 @@ mod values;
 pub mod view;
 pub mod writer;
 
-use std::{collections::HashMap, future::Future};
+use std::{
+    collections::{BTreeSet, HashMap},
+    future::Future,
+};
 
 pub use self::{
     received::{Received, Sent},
@@ -73,6 +76,17 @@ pub trait World: Sync {
 
     /// Where a person can look into the destinations: name and URL.
     fn pages(&self) -> Vec<(String, String)>;
+
+    /// The messages to people that alerts have sent, by their subjects, without the first `from`.
+    fn messages(&self, _from: usize) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The destinations of which a person has changed what they receive: what the check expects of them is not so any
+    /// more.
+    fn touched(&self) -> impl Future<Output = anyhow::Result<BTreeSet<String>>> + Send {
+        async { Ok(BTreeSet::new()) }
+    }
 
     /// What the stack itself has counted; shown, and not believed by the check.
     fn counts(&self) -> impl Future<Output = anyhow::Result<Counts>> + Send;

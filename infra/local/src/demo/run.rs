@@ -103,6 +103,8 @@ struct Session<'a, W> {
     /// When something was last written or received.
     last_news: Instant,
     pages: Vec<(String, String)>,
+    /// How many messages to people were shown.
+    messages: usize,
 }
 
 impl<'a, W: World> Session<'a, W> {
@@ -121,6 +123,7 @@ impl<'a, W: World> Session<'a, W> {
             started: Instant::now(),
             last_news: Instant::now(),
             pages: world.pages(),
+            messages: 0,
         }
     }
 
@@ -160,6 +163,7 @@ impl<'a, W: World> Session<'a, W> {
             self.take_in(&mut told, screen)?;
             if ticks % COUNT_EVERY == 0 {
                 self.counts = self.world.counts().await?;
+                self.leave_to_people(screen).await?;
             }
             let report = self.check.report();
             if let Some(destination) = down.take_if(|_| report.changes >= self.options.changes) {
@@ -176,6 +180,20 @@ impl<'a, W: World> Session<'a, W> {
         let verdict = self.check.verdict();
         screen.show(&self.snapshot(&verdict, "done".to_owned()))?;
         Ok(verdict)
+    }
+
+    /// What people change is theirs: the check expects what the store's own pipelines send.
+    async fn leave_to_people<O: Write>(&mut self, screen: &mut Screen<O>) -> anyhow::Result<()> {
+        for subject in self.world.messages(self.messages) {
+            self.messages += 1;
+            screen.say(&format!("a message to people: {subject}"))?;
+        }
+        for destination in self.world.touched().await? {
+            if self.check.leave_out(&destination) {
+                screen.say(&format!("{destination} is not checked any more: a person has changed what it receives"))?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether nothing more is to be expected.

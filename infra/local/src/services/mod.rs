@@ -14,6 +14,7 @@ pub mod sqs;
 #[cfg(test)]
 mod testing;
 mod throttle;
+pub mod topic;
 
 pub use running::Running;
 

@@ -13,7 +13,7 @@ use super::{
     variables::{Origin, SourceVariables},
 };
 use crate::deployed::{DeployedSource, SourceKind};
-use crate::services::{self, Services, secrets::Secrets};
+use crate::services::{self, Services, secrets::Secrets, topic::Topic};
 
 /// The environments of all functions.
 #[derive(Clone, Debug)]
@@ -52,7 +52,7 @@ pub(super) fn epoch(source: &SourceVariables, kind: SourceKind) -> Option<u64> {
 
 impl Environments {
     /// What every function has: region, credentials, endpoints, names.
-    pub(super) fn of_all(config: &StackConfig, services: &Services, secrets: &Secrets) -> Variables {
+    pub(super) fn of_all(config: &StackConfig, services: &Services, secrets: &Secrets, topic: &Topic) -> Variables {
         let stack = &config.variables;
         let name = &stack.name;
         Variables::default().with([
@@ -64,6 +64,7 @@ impl Environments {
             ("AWS_ENDPOINT_URL_SQS", services.sqs_url.clone()),
             ("AWS_ENDPOINT_URL_S3", services.s3_url.clone()),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", secrets.endpoint_url.clone()),
+            ("AWS_ENDPOINT_URL_SNS", topic.endpoint_url.clone()),
             ("PIPELINES_TABLE", names::pipelines_table(name)),
             ("LEDGER_TABLE", names::ledger_table(name)),
             ("FAILURES_TABLE", names::failures_table(name)),
@@ -102,6 +103,7 @@ impl Environments {
         add("collect-failures", vec![("DEAD_LETTER_QUEUES", json!(resources.dead_letters()).to_string())]);
         let mut queues = serde_json::Map::new();
         let mut connections = serde_json::Map::new();
+        let mut queue_urls = serde_json::Map::new();
         for (destination, variables) in &stack.destinations {
             let url = resources.queue_url(destination)?;
             let mut settings = json!(variables.settings());
@@ -133,6 +135,7 @@ impl Environments {
             if let Some(arn) = &variables.secret_arn {
                 connection["secret_arn"] = json!(arn);
             }
+            queue_urls.insert(destination.clone(), json!(url));
             connections.insert(destination.clone(), connection);
             add(&format!("deliver-{destination}"), own);
             let queue = json!({"connector": variables.connector, "queue_url": url, "lanes": variables.lanes()});
@@ -153,8 +156,11 @@ impl Environments {
             ("SESSIONS_SECRET_ARN", sessions),
             // The vendors are on this machine.
             ("ALLOW_PRIVATE_ADDRESSES", "true".to_owned()),
+            ("ALERT_TOPIC_ARN", names::alert_topic(&stack.name)),
         ]);
         add("console", of_console);
+        let topic = ("ALERT_TOPIC_ARN", names::alert_topic(&stack.name));
+        add("alert", vec![topic, ("QUEUES", json!(queue_urls).to_string())]);
         add("transform", named(queues));
         Ok(Self { base, functions })
     }

@@ -17,7 +17,7 @@ use crate::{
     function::{CrashInjector, Function, FunctionError, Handler, HostSettings, Hosted, Invocation},
 };
 
-/// How long capture, transform and collect-failures may take.
+/// How long capture, transform, collect-failures and alert may take.
 pub(super) const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How long deliver may take: short, since what a crash leaves in flight stays invisible for six times as long.
@@ -37,7 +37,7 @@ impl Functions {
             let hosted = host(name, environments, &config.faults);
             functions.insert(name.to_owned(), hosted);
         };
-        for name in ["capture-dynamodb", "capture-kinesis", "transform", "collect-failures"] {
+        for name in ["capture-dynamodb", "capture-kinesis", "transform", "collect-failures", "alert"] {
             add(name);
         }
         for destination in config.variables.destinations.keys() {
@@ -47,7 +47,7 @@ impl Functions {
     }
 
     /// A function by its name: `capture-dynamodb`, `capture-kinesis`, `transform`, `collect-failures`,
-    /// `deliver-<destination>`.
+    /// `alert`, `deliver-<destination>`.
     pub fn get(&self, name: &str) -> Option<Arc<dyn Function>> {
         self.0.get(name).map(Arc::clone)
     }
@@ -71,6 +71,7 @@ fn host(name: &str, environments: &Environments, faults: &Faults) -> Arc<dyn Fun
         "collect-failures" => {
             hosted(name, TIMEOUT, faults, move || collect_failures::config::wire(&environment, quiet))
         }
+        "alert" => hosted(name, TIMEOUT, faults, move || alert::config::wire(&environment, quiet)),
         "transform" => hosted(name, TIMEOUT, faults, move || transform::config::wire(&environment, quiet)),
         _ => hosted(name, DELIVER_TIMEOUT, faults, move || deliver::config::wire(&environment, quiet)),
     }

@@ -7,6 +7,7 @@ mod environment;
 mod functions;
 mod mappings;
 mod outputs;
+mod people;
 mod resources;
 mod schedule;
 pub mod variables;
@@ -20,6 +21,7 @@ use std::{
 
 use anyhow::Context as _;
 use shared::{
+    alert::Message,
     aws::{Aws, PipelinesTable},
     destination::connector,
     lane::Lanes,
@@ -44,8 +46,11 @@ use crate::{
     faults::Faults,
     mapping::{MappingHandle, MappingStatus},
     pipelines,
-    services::{self, Ports, Services, ServicesConfig, secrets::Secrets},
+    services::{self, Ports, Services, ServicesConfig, secrets::Secrets, topic::Topic},
 };
+
+/// Who publishes the pipelines that a stack begins with.
+const PUBLISHER: &str = "the local stack";
 
 /// What a local stack is made of.
 #[derive(Debug)]
@@ -69,6 +74,7 @@ pub struct Ground {
     services: Services,
     /// Held for as long as the functions may read it.
     _secrets: Secrets,
+    topic: Topic,
     vendors: BTreeMap<String, SimulatedVendor>,
     resources: Resources,
     environments: Environments,
@@ -81,6 +87,7 @@ pub struct Stack {
     ground: Ground,
     mappings: BTreeMap<String, MappingHandle>,
     schedule: Schedule,
+    alert_schedule: Schedule,
 }
 
 impl Ground {
@@ -93,6 +100,7 @@ impl Ground {
         })
         .await?;
         let secrets = Secrets::start().await?;
+        let topic = Topic::start().await?;
         let vendors = vendors::start(&config).await?;
         for (name, destination) in &config.variables.destinations {
             if let Some(arn) = &destination.secret_arn {
@@ -101,12 +109,12 @@ impl Ground {
             }
         }
         secrets.put(&names::sessions_secret(&config.variables.name), r#"{"keys":[]}"#);
-        let base = Environments::of_all(&config, &services, &secrets);
+        let base = Environments::of_all(&config, &services, &secrets, &topic);
         let aws = Arc::new(Aws::from_environment(&base)?);
         let resources = Resources::make(&config.variables, &aws).await?;
         record_lanes(&config.variables, &aws).await?;
         let environments = Environments::new(&config, base, &resources, &vendors)?;
-        Ok(Self { config, services, _secrets: secrets, vendors, resources, environments, aws })
+        Ok(Self { config, services, _secrets: secrets, topic, vendors, resources, environments, aws })
     }
 
     /// The clients of the local services.
@@ -126,7 +134,7 @@ impl Ground {
         let documents: Vec<_> = pipelines.iter().map(|file| (&*file.pipeline.name, &*file.document)).collect();
         // For whatever arrives: no function runs yet that could have seen it otherwise.
         let beginning = Timestamp::from_millis(0);
-        let edition = Edition { by: "the local stack".to_owned(), at: SystemClock.now(), from: beginning };
+        let edition = Edition { by: PUBLISHER.to_owned(), at: SystemClock.now(), from: beginning };
         table.publish_all(&documents, Others::Keep, &edition).await?;
         Ok(pipelines.into_iter().map(|file| file.pipeline).collect())
     }
@@ -139,6 +147,11 @@ impl Ground {
     /// The functions, hosted, and invoked by nobody yet.
     pub fn functions(&self) -> Functions {
         Functions::host(&self.config, &self.environments)
+    }
+
+    /// The messages to people that were published, in order, without the first `from`.
+    pub fn messages(&self, from: usize) -> Vec<Message> {
+        self.topic.published(from)
     }
 
     /// Starts the console, at this port if it is given one.
@@ -174,8 +187,10 @@ impl Ground {
         let streams = self.streams();
         let mappings = mappings::start(&self.config, &self.aws, &self.resources, &functions, &streams).await?;
         let transform = functions.get("transform").context("there is no function transform")?;
+        let alert = functions.get("alert").context("there is no function alert")?;
         let schedule = Schedule::start(transform, &self.config.variables.name);
-        Ok(Stack { ground: self, mappings, schedule })
+        let alert_schedule = Schedule::start(alert, &self.config.variables.name);
+        Ok(Stack { ground: self, mappings, schedule, alert_schedule })
     }
 }
 
@@ -218,9 +233,14 @@ impl Stack {
         Ok(self.schedule.tick().await?)
     }
 
+    /// Wakes alert now, as its schedule does, and waits until it has told what there was to tell.
+    pub async fn alert(&self) -> anyhow::Result<()> {
+        Ok(self.alert_schedule.tick().await?)
+    }
+
     /// Ends the schedule and the mappings, then the services.
     pub async fn stop(self) {
-        drop(self.schedule);
+        drop((self.schedule, self.alert_schedule));
         for handle in self.mappings.into_values() {
             handle.stop().await;
         }

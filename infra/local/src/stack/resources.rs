@@ -40,6 +40,10 @@ pub mod names {
     pub fn sessions_secret(stack: &str) -> String {
         format!("arn:aws:secretsmanager:us-east-1:000000000000:secret:{stack}-freshet-sessions")
     }
+    /// The topic of alerts.
+    pub fn alert_topic(stack: &str) -> String {
+        format!("arn:aws:sns:us-east-1:000000000000:{stack}-alerts")
+    }
     /// The bucket for what is too large for a message, and for what AWS gave up on.
     pub fn bucket(stack: &str) -> String {
         format!("{stack}-freshet").replace('_', "-")

@@ -1,4 +1,4 @@
-//! The schedule that wakes transform: an EventBridge rule's events, more often than every minute.
+//! The schedules that wake transform and alert: an EventBridge rule's events, more often than every minute.
 
 use std::{sync::Arc, time::Duration};
 

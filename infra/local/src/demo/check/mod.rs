@@ -8,7 +8,7 @@ mod align;
 mod report;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -35,6 +35,7 @@ pub struct Check {
     strays: Vec<OrderBreak>,
     /// How many events stand twice at a destination that cannot tell repeats.
     twice: HashMap<&'static str, u64>,
+    left_out: BTreeSet<String>,
 }
 
 /// Everything about one key of one pipeline.
@@ -59,7 +60,19 @@ impl Check {
             pending: HashMap::new(),
             strays: Vec::new(),
             twice: HashMap::new(),
+            left_out: BTreeSet::new(),
         }
+    }
+
+    /// A destination is not checked from here on, and nothing is said of what it has received before. Whether it was until
+    /// now.
+    pub fn leave_out(&mut self, destination: &str) -> bool {
+        let was_checked = self.rules.iter().any(|rule| rule.destination == destination);
+        was_checked && self.left_out.insert(destination.to_owned())
+    }
+
+    fn is_left_out(&self, destination: &str) -> bool {
+        self.left_out.contains(destination)
     }
 
     /// The writing of a change begins. For a key, in the order of its changes; and told before anything that follows
@@ -103,6 +116,9 @@ impl Check {
 
     /// A destination received something. For a destination, in the order in which it did.
     pub fn received(&mut self, destination: &str, received: Received) {
+        if self.is_left_out(destination) {
+            return;
+        }
         let Received { at_ms, accepted, sent } = received;
         let (keeps, key, id, content) = match sent {
             Sent::Upsert { key, values } => (Keeps::State, key, None, Some(values)),
@@ -144,12 +160,18 @@ impl Check {
     /// The state of things: what is not there yet counts as waiting.
     pub fn report(&mut self) -> Report {
         let mut pipelines: Vec<_> = self.rules.iter().zip(&self.filtered).map(PipelineReport::new).collect();
+        let left_out = &self.left_out;
+        // A stray is told by its destination.
         let mut breaks = self.strays.clone();
+        breaks.retain(|found| !left_out.contains(&found.pipeline));
         let mut settled = true;
         let mut waits: Vec<Vec<(i64, u64)>> = vec![Vec::new(); self.rules.len()];
         for ((rule, key), thread) in &mut self.threads {
             let rule_index = *rule;
             let rule = self.rules[rule_index];
+            if left_out.contains(rule.destination) {
+                continue;
+            }
             if thread.alignment.is_none() {
                 thread.alignment = Some(match rule.keeps {
                     Keeps::State => align::align_states(&None, &thread.expected, &thread.observed),
@@ -170,8 +192,9 @@ impl Check {
         for (row, waits) in pipelines.iter_mut().zip(&mut waits) {
             row.recent_freshness_ms = report::recent_median(waits);
         }
+        pipelines.retain(|row| !left_out.contains(&row.destination));
         let mut by_destination: BTreeMap<&'static str, Vec<u64>> = BTreeMap::new();
-        for (rule, waits) in self.rules.iter().zip(&waits) {
+        for (rule, waits) in self.rules.iter().zip(&waits).filter(|(rule, _)| !left_out.contains(rule.destination)) {
             by_destination.entry(rule.destination).or_default().extend(waits.iter().map(|(_, wait)| *wait));
         }
         let twice = |name: &str| self.twice.get(name).copied().unwrap_or(0);

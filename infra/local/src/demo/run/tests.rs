@@ -17,6 +17,7 @@ struct HandMade {
     kinesis: aws_sdk_kinesis::Client,
     received: HashMap<&'static str, Vec<Received>>,
     downs: Mutex<Vec<(String, bool)>>,
+    touched: BTreeSet<String>,
 }
 
 impl World for HandMade {
@@ -42,6 +43,14 @@ impl World for HandMade {
 
     fn pages(&self) -> Vec<(String, String)> {
         vec![("hubspot".into(), "http://127.0.0.1:4001/".into())]
+    }
+
+    fn messages(&self, from: usize) -> Vec<String> {
+        vec!["contacts needs attention".to_owned()].split_off(from)
+    }
+
+    async fn touched(&self) -> anyhow::Result<BTreeSet<String>> {
+        Ok(self.touched.clone())
     }
 
     async fn counts(&self) -> anyhow::Result<Counts> {
@@ -78,6 +87,7 @@ fn world(changes: &[Change]) -> HandMade {
         kinesis: aws_sdk_kinesis::Client::from_conf(kinesis),
         received,
         downs: Mutex::default(),
+        touched: BTreeSet::new(),
     }
 }
 
@@ -156,6 +166,23 @@ async fn ones_own_endpoint_is_not_checked() {
     let shown: Vec<_> =
         snapshot.pipelines.iter().map(|row| (row.destination.as_str(), row.checked.is_some())).collect();
     assert!(shown.contains(&("helpdesk", false)) && shown.contains(&("hubspot", true)), "{shown:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_person_has_changed_is_theirs() {
+    let mut world = world(&story());
+    // A pipeline of theirs sends what no change of the store calls for, and one of the store's is gone.
+    world.received.get_mut("helpdesk").unwrap().reverse();
+    world.touched = [String::from("helpdesk")].into();
+    let (report, shown) = follow(&options(true), &world, Ok(()), std::future::pending()).await.unwrap();
+    assert!(report.is_good() && report.is_final, "{report}");
+    assert!(report.pipelines.iter().all(|row| row.destination != "helpdesk"), "{report}");
+    let said = "helpdesk is not checked any more: a person has changed what it receives\n";
+    assert_eq!(shown.matches(said).count(), 1, "{shown}");
+    assert_eq!(shown.matches("a message to people: contacts needs attention\n").count(), 1, "{shown}");
+    world.touched.clear();
+    let (report, _) = follow(&options(true), &world, Ok(()), std::future::pending()).await.unwrap();
+    assert!(!report.is_good(), "what nobody has changed is checked");
 }
 
 #[tokio::test(start_paused = true)]
