@@ -137,7 +137,9 @@ impl Measured {
             (Limit::Failed(_) | Limit::Share(_), _) => {
                 format!("{} of {} failed within the last hour", failed, changes(failed + fine))
             }
-            (Limit::Minutes(_), Some(since)) => format!("changes wait since {}, and none has come to an end after that", minute(since)),
+            (Limit::Minutes(_), Some(since)) => {
+                format!("changes wait since {}, and none has come to an end after that", minute(since))
+            }
             (Limit::Minutes(_), None) => match delay {
                 Some(delay) => format!("changes took {} s on average to be delivered just now", delay.as_secs()),
                 None => "nothing waits".to_owned(),
@@ -215,12 +217,9 @@ mod tests {
     #[test]
     fn failures_count_for_an_hour() {
         let of = |ago| measured(&[counted(ago, "deliver/crm", &[("failed", 3), ("delivered", 97)])]);
-        for (limit, expected) in [
-            (Limit::Failed(2), true),
-            (Limit::Failed(3), false),
-            (Limit::Share(2), true),
-            (Limit::Share(3), false),
-        ] {
+        for (limit, expected) in
+            [(Limit::Failed(2), true), (Limit::Failed(3), false), (Limit::Share(2), true), (Limit::Share(3), false)]
+        {
             assert_eq!(of(59).is_beyond(limit, false, NOW), expected, "{limit:?}");
             assert!(!of(60).is_beyond(limit, false, NOW), "{limit:?}, an hour later");
         }

@@ -44,12 +44,12 @@ impl<W: World> Alert<W> {
             return Ok(());
         }
         let now = self.world.clock().now();
-        let (pipelines, counted) =
-            try_join!(self.world.pipelines().live(), self.world.counts().last(LONGEST_MINUTES))?;
+        let (pipelines, counted) = try_join!(self.world.pipelines().live(), self.world.counts().last(LONGEST_MINUTES))?;
         let measured = Measured::of(&counted, now);
         let mut first = Ok(());
         for alert in &alerts {
-            let is_meant = |pipeline: &&StoredPipeline| alert.pipeline.as_ref().is_none_or(|name| *name == pipeline.name);
+            let is_meant =
+                |pipeline: &&StoredPipeline| alert.pipeline.as_ref().is_none_or(|name| *name == pipeline.name);
             let meant: Vec<_> = pipelines.iter().filter(is_meant).collect();
             first = first.and(self.judge(alert, &meant, &measured, now).await);
         }

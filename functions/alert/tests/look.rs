@@ -9,9 +9,7 @@ use shared::{
     alert::Limit,
     pipeline::state::Pause,
     tally::Counted,
-    testing::{
-        ManualClock, MemoryAlerts, MemoryCounts, MemoryPipelines, MemoryQueues, MemoryTopic, lock,
-    },
+    testing::{ManualClock, MemoryAlerts, MemoryCounts, MemoryPipelines, MemoryQueues, MemoryTopic, lock},
     time::{Clock as _, Timestamp},
 };
 
@@ -86,7 +84,11 @@ impl Memory {
     /// Counts in the present minute.
     fn count(&self, stage: &str, pipeline: &str, counter: &str, count: u64) {
         let counts = vec![(pipeline.to_owned(), counter.to_owned(), count)];
-        lock(&self.counts.counted).push(Counted { minute: self.clock.now().minutes(), stage: stage.to_owned(), counts });
+        lock(&self.counts.counted).push(Counted {
+            minute: self.clock.now().minutes(),
+            stage: stage.to_owned(),
+            counts,
+        });
     }
 
     async fn look(&self) -> Result<(), shared::ports::PortError> {

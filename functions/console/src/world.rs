@@ -8,8 +8,8 @@ use shared::{
     frame::Channel,
     http::VendorHttp,
     ports::{
-        Alerts, Audit, Backlog, Counts, Drafts, Gates, Http, KeptFailures, Ledger, Lookups, Objects, Publishing, Queues,
-        Schemas, Secrets, Timelines,
+        Alerts, Audit, Backlog, Counts, Drafts, Gates, Http, KeptFailures, Ledger, Lookups, Objects, Publishing,
+        Queues, Schemas, Secrets, Timelines,
     },
     time::{Clock, SystemClock},
 };

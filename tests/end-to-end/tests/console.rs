@@ -11,8 +11,8 @@ use freshet::{
     stack::{Ground, StackConfig, variables::Variables},
 };
 use shared::{
-    audit::{AuditEntry, AuditOutcome},
     alert::{Alert, Limit},
+    audit::{AuditEntry, AuditOutcome},
     aws::{ActivityTable, AuditTable, PipelinesTable},
     http::{Reach, Timeouts, VendorHttp},
     ports::{Activity as _, Alerts, Audit, Http as _, HttpRequest, HttpResponse},

@@ -104,7 +104,8 @@ struct Asked {
 impl Asked {
     /// The limit, or what is wrong with it.
     fn limit(&self) -> Result<Limit, String> {
-        let wrong = |typed: &str, most: u64| format!("“{typed}” is no whole number from 0 to {most}. Nothing was changed.");
+        let wrong =
+            |typed: &str, most: u64| format!("“{typed}” is no whole number from 0 to {most}. Nothing was changed.");
         let number = |typed: &str, most: u64| {
             typed.trim().parse::<u64>().ok().filter(|number| *number <= most).ok_or_else(|| wrong(typed, most))
         };
@@ -126,7 +127,8 @@ async fn add<W: World>(
     parts: Parts,
     Form(asked): Form<Asked>,
 ) -> Result<Redirect, NoPage> {
-    let wrong = |message: String| NoPage::bad_request("This alert cannot be", message).with_next("Back to the alerts", PATH);
+    let wrong =
+        |message: String| NoPage::bad_request("This alert cannot be", message).with_next("Back to the alerts", PATH);
     if console.settings.alert_topic_arn.is_none() {
         return Err(wrong("This stack has no topic that messages could go to. Nothing was changed.".to_owned()));
     }

@@ -106,7 +106,8 @@ async fn what_people_were_told_is_on_the_page() {
         raised: BTreeMap::from([("contacts".to_owned(), Timestamp::from_millis(NOW))]),
     });
     let page = browser.get(ALERTS).await.text().to_owned();
-    for part in ["Told", ">contacts</a>, since 2027-01-15 08:00:00 UTC", "Made by Grace.", "Admins add and remove alerts."]
+    for part in
+        ["Told", ">contacts</a>, since 2027-01-15 08:00:00 UTC", "Made by Grace.", "Admins add and remove alerts."]
     {
         assert!(page.contains(part), "{part}: {page}");
     }

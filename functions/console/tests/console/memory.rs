@@ -23,9 +23,9 @@ use shared::{
     pipeline::{Known, KnownDestination},
     redrive::{QueueSite, Site},
     testing::{
-        ManualClock, MemoryAlerts, MemoryAudit, MemoryBackbone, MemoryCounts, MemoryDrafts, MemoryGates, MemoryKeptFailures,
-        MemoryLedger, MemoryLookups, MemoryObjects, MemoryPipelines, MemoryQueues, MemorySchemas, MemorySecrets,
-        ScriptedHttp, lock,
+        ManualClock, MemoryAlerts, MemoryAudit, MemoryBackbone, MemoryCounts, MemoryDrafts, MemoryGates,
+        MemoryKeptFailures, MemoryLedger, MemoryLookups, MemoryObjects, MemoryPipelines, MemoryQueues, MemorySchemas,
+        MemorySecrets, ScriptedHttp, lock,
     },
     value::Object,
 };

@@ -102,8 +102,7 @@ mod tests {
             "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("local".to_owned()),
             _ => None,
         };
-        let topic =
-            SnsTopic::new(Aws::from_environment(&environment).unwrap().sns(), "arn:aws:sns:us-east-1:1:alerts");
+        let topic = SnsTopic::new(Aws::from_environment(&environment).unwrap().sns(), "arn:aws:sns:us-east-1:1:alerts");
         let message = |subject: &str, text: &str| Message { subject: subject.to_owned(), text: text.to_owned() };
         let first = message("Freshet: contacts needs attention", "ä & b = 1 % +\nhttps://console.example\n");
         topic.publish(&first).await.unwrap();

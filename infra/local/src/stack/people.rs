@@ -30,9 +30,12 @@ impl Stack {
                     let texts = [&entry.before, &entry.after].into_iter().flatten();
                     touched.extend(texts.filter_map(|text| Outline::of(text).destination));
                 }
-                "send a test" => touched.extend(entry.subject.strip_prefix("destination ").map(|subject| {
-                    subject.split(',').next().unwrap_or(subject).to_owned()
-                })),
+                "send a test" => touched.extend(
+                    entry
+                        .subject
+                        .strip_prefix("destination ")
+                        .map(|subject| subject.split(',').next().unwrap_or(subject).to_owned()),
+                ),
                 _ => {}
             }
         }
