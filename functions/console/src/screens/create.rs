@@ -340,7 +340,7 @@ async fn choose_changes<W: World>(
         .ok_or_else(|| NoPage::bad_request("The form is not whole", "Load the page again, and do it once more."))?;
     let mut text = open.text.clone();
     if let Some(name) = get("name").filter(|_| open.draft.base.is_none()) {
-        text.set("name", Some(name));
+        text.set("name", Some(&name_of(name)));
     }
     let fields = open.outline.source.as_deref().and_then(|source| known.fields.get(source));
     let when = match get("which") {
@@ -362,6 +362,12 @@ async fn choose_changes<W: World>(
     }
     let kept = console.keep_draft(&visitor, &open, edit, text.to_string()).await?;
     go_on(frame, kept, &open.path("mapping"))
+}
+
+/// A pipeline's name out of what a person has typed: `New customers to HubSpot` is `new-customers-to-hubspot`.
+fn name_of(typed: &str) -> String {
+    let words = typed.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("-").to_lowercase()
 }
 
 /// The conditions of the form that name a field: three inputs each, in their order.
@@ -394,4 +400,21 @@ async fn discard<W: World>(
     };
     console.change(&visitor, change, console.world.drafts().drop_draft(&id)).await??;
     Ok(Redirect::to("/").into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_type_becomes_a_name() {
+        for (typed, expected) in [
+            ("New customers to HubSpot", "new-customers-to-hubspot"),
+            ("customers-to-crm-2", "customers-to-crm-2"),
+            ("  Ärger & Lob!  ", "rger-lob"),
+            ("--", ""),
+        ] {
+            assert_eq!(name_of(typed), expected, "{typed}");
+        }
+    }
 }

@@ -44,7 +44,7 @@ pub const SCREENS: &[Screen] = &[
     Screen { name: "Home", path: "/", folder: "/", least: Role::Viewer },
     Screen { name: "Activity", path: "/activity", folder: "/activity", least: Role::Viewer },
     Screen { name: "Problems", path: "/problems", folder: "/problems", least: Role::Viewer },
-    Screen { name: "Settings", path: "/settings/people", folder: "/settings", least: Role::Viewer },
+    Screen { name: "Settings", path: "/settings/connections", folder: "/settings", least: Role::Viewer },
 ];
 
 /// Every route that there is.

@@ -99,7 +99,10 @@ const fn next_step(stage: Stage) -> &'static str {
             "The record is no change that a pipeline could take. Whoever writes to the source has to look."
         }
         Stage::Transform => "The mapping fails for such rows. Change the mapping, or the rows, and send them again.",
-        Stage::Deliver => "The destination refuses these. Change the mapping, or the rows, and send them again.",
+        Stage::Deliver => {
+            "The destination refuses these. Sent again, the same is sent once more, by the version that made it. If you have changed \
+             the mapping since, open each, and send it with the newest version."
+        }
         Stage::Invocation => "A function could not do its work in time. Whoever runs Freshet has to look.",
     }
 }
