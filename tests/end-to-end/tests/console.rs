@@ -4,7 +4,6 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use bytes::Bytes;
 use freshet::{
     faults::Faults,
     services::Ports,
@@ -142,13 +141,14 @@ async fn a_failure_on_the_local_stack_is_a_message() {
     };
     alerts.add_alert(&alert).await.unwrap();
     let function = ground.functions().get("alert").unwrap();
-    let event = || Bytes::from_static(include_bytes!("../../../events/schedule/every-minute.json"));
+    let event = include_bytes!("../../../events/schedule/every-minute.json");
     let activity = ActivityTable::new(ground.aws().dynamodb(), "store-freshet-activity");
     let mut tally = Tally::default();
     tally.add_many("tickets-to-helpdesk", "failed", 2);
     activity.add("deliver/helpdesk", &tally).await.unwrap();
-    function.invoke(event()).await.unwrap();
-    function.invoke(event()).await.unwrap();
+    for _ in 0..2 {
+        function.invoke(event.as_slice().into()).await.unwrap();
+    }
     let messages = ground.messages(0);
     assert_eq!(messages.len(), 1, "one message a change of state: {messages:?}");
     assert_eq!(messages[0].subject, "Freshet: tickets-to-helpdesk needs attention");
