@@ -138,12 +138,12 @@ run "with_alerts" {
   }
 
   assert {
-    condition = module.alert[0].environment == {
+    condition = module.alert[0].environment == tomap({
       PIPELINES_TABLE = "store-freshet-pipelines"
       ACTIVITY_TABLE  = "store-freshet-activity"
       ALERT_TOPIC_ARN = "arn:aws:sns:eu-central-1:123456789012:alerts"
       QUEUES          = jsonencode({ crm = "https://sqs/store-freshet-crm.fifo", hook = "https://sqs/store-freshet-hook.fifo" })
-    }
+    })
     error_message = "Alert finds what it measures, and the topic."
   }
 

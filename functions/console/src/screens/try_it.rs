@@ -112,7 +112,7 @@ async fn send<W: World>(
         action: "send a test",
         subject: format!("destination {}, draft {}, record {event}", destination.name(), open.name()),
         before: None,
-        after: Some(delivery.action.to_string()),
+        after: Some(delivery.action.clone()),
     };
     let heard = console.change(&visitor, change, console.sent(&destination, delivery)).await?;
     let heard = heard.map_err(|reason| NoPage::conflict("It was not sent", reason, &open.path("try")))?;
