@@ -21,6 +21,8 @@ export default defineConfig({
     launchOptions: { executablePath: process.env.CHROMIUM, args },
     // The function URL's certificate is of this machine.
     ignoreHTTPSErrors: true,
+    // What is not there is missed at once, and not when the case has no time left.
+    actionTimeout: 20_000,
     trace: 'retain-on-failure',
     viewport: { width: 1280, height: 800 },
   },

@@ -40,6 +40,7 @@ async function fill({ stack, outputs }) {
   const markup = { first_name: '<script>document.title=1</script>', last_name: '=HYPERLINK("http://evil.example","open")' };
   await put(stack, 'store-customers', customer('c-9001', { email: '', ...markup }));
   await put(stack, 'store-customers', customer('c-9002', { email: '' }));
+  await put(stack, 'store-customers', customer('c-9003'));
   const folder = 'target/browser/changed';
   mkdirSync(folder, { recursive: true });
   for (const file of readdirSync(join(STORE, 'pipelines')).filter((name) => name.endsWith('.toml'))) {

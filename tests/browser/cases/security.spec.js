@@ -1,6 +1,7 @@
 // What forged and hostile requests get, and what hostile data becomes on a page.
 
-import { oneProblem, post, token } from '../screens.js';
+import { oneProblem } from '../screens.js';
+import { post, token } from '../world/forms.js';
 import { expect, test, world } from '../world/index.js';
 
 const told = (what, got) => test.info().annotations.push({ type: 'refused', description: `${what}: ${got}` });

@@ -3,7 +3,7 @@
 import { oneProblem } from '../screens.js';
 import { WORDS } from '../world/helpdesk.js';
 import { expect, test, world } from '../world/index.js';
-import { press } from '../world/keyboard.js';
+import { WAYS } from '../world/ways.js';
 
 const PIPELINE = `${world.local}/pipelines/orders-to-braze`;
 
@@ -11,28 +11,6 @@ const VERSIONED = {
   'by mouse': 'tickets-to-slack',
   'by keyboard alone': 'customers-to-customer-io',
   'without JavaScript': 'customers-to-warehouse',
-};
-
-/** How a button is pressed and a text typed, in each way of working. */
-const WAYS = {
-  'by mouse': {
-    options: {},
-    type: (page, label, text) => page.getByLabel(label, { exact: true }).fill(text),
-    press: (page, role, name) => page.getByRole(role, { name }).first().click(),
-  },
-  'by keyboard alone': {
-    options: {},
-    type: async (page, label, text) => {
-      await press(page, page.getByLabel(label, { exact: true }), null);
-      await page.keyboard.type(text);
-    },
-    press: (page, role, name) => press(page, page.getByRole(role, { name }).first(), 'Enter'),
-  },
-  'without JavaScript': {
-    options: { javaScriptEnabled: false },
-    type: (page, label, text) => page.getByLabel(label, { exact: true }).fill(text),
-    press: (page, role, name) => page.getByRole(role, { name }).first().click(),
-  },
 };
 
 for (const [way, { options, type, press }] of Object.entries(WAYS)) {

@@ -1,5 +1,5 @@
-// A destination of the demo that is ours: it refuses each ticket whose subject asks for that, until it is told to take
-// everything.
+// A destination of the demo that is ours: it refuses each ticket whose subject asks for that, and each that is for a queue,
+// until the queue is opened.
 
 import { createServer } from 'node:http';
 
@@ -9,16 +9,32 @@ export const REFUSED = 'to be refused';
 /** What the destination says of it. All of it is somebody else's text, so nothing in it may become a page's own. */
 export const WORDS = 'no agent for "<script>document.title=1</script>" =HYPERLINK("http://evil.example","open")';
 
-/** Starts it on a free port of the loopback; `PUT /taking` makes it take everything, `DELETE /taking` ends that. */
+/** The end of a ticket's subject that is refused until this queue is opened. */
+export const forQueue = (queue) => `for queue ${queue}.`;
+
+/** What the destination says of it. It is no JSON: what stands between quotes is no part of what is wrong. */
+export const isClosed = (queue) => `queue ${queue} is closed`;
+
+/** Opens a queue, for good. */
+export async function open(desk, queue) {
+  const response = await fetch(`${desk}/queues/${queue}`, { method: 'PUT' });
+  if (!response.ok) throw new Error(`the queue ${queue} cannot be opened: ${response.status}`);
+}
+
+/** Starts it on a free port of the loopback. */
 export async function helpdesk() {
-  let takesAll = false;
+  const isOpen = new Set();
   const server = createServer(async (request, response) => {
     let body = '';
     for await (const part of request) body += part;
-    if (request.url === '/taking') {
-      takesAll = request.method === 'PUT';
+    const [, opened] = request.url.match(/^\/queues\/(\w+)$/) ?? [];
+    const [, queue] = body.match(/for queue (\w+)\./) ?? [];
+    if (opened && request.method === 'PUT') {
+      isOpen.add(opened);
       response.writeHead(204).end();
-    } else if (!takesAll && body.includes(REFUSED)) {
+    } else if (queue && !isOpen.has(queue)) {
+      response.writeHead(422, { 'content-type': 'text/plain' }).end(isClosed(queue));
+    } else if (body.includes(REFUSED)) {
       response.writeHead(422, { 'content-type': 'application/json' }).end(JSON.stringify({ error: WORDS }));
     } else {
       response.writeHead(204).end();

@@ -19,18 +19,22 @@ export async function openState(browser, state, consoles, signedIn, options = {}
     asked.push(request);
     ever.push(request);
   });
-  const open = () => state.open(page, { url });
+  const open = () => state.open(page, { url, world });
   const response = await (state.shut ? host.dynamodb.while(state.shut, open) : open());
   if (response.status() !== (state.status ?? 200)) {
     throw new Error(`${state.name} answers ${response.status()}:\n${await page.locator('main').innerText()}`);
   }
   await page.waitForLoadState('load');
+  // What a page asks for anew by itself, for as long as it is open, is no part of what it took to get there.
+  const reached = new Set(asked);
+  const isOfPage = (request) =>
+    !request.failure() && (reached.has(request) || !['fetch', 'xhr'].includes(request.resourceType()));
   return {
     page,
     url,
     requests: () =>
       Promise.all(
-        asked.map(async (request) => ({
+        asked.filter(isOfPage).map(async (request) => ({
           url: request.url(),
           kind: request.resourceType(),
           isOwn: new URL(request.url()).origin === url,
@@ -46,7 +50,7 @@ export async function openState(browser, state, consoles, signedIn, options = {}
  * tells to be of no size, or less; the first time counts.
  */
 async function bytes(url, ever) {
-  const sizes = await Promise.all(ever.filter((request) => request.url() === url).map((request) => request.sizes()));
+  const sizes = await Promise.all(ever.filter((request) => request.url() === url && !request.failure()).map((request) => request.sizes()));
   const most = Math.max(...sizes.map(({ responseBodySize }) => responseBodySize));
   if (most <= 0) throw new Error(`the size of ${url} is not known`);
   return most;
