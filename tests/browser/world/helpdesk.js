@@ -21,22 +21,28 @@ export async function open(desk, queue) {
   if (!response.ok) throw new Error(`the queue ${queue} cannot be opened: ${response.status}`);
 }
 
+/** The ids of the tickets for a queue that it has taken, in the order in which they came. */
+export const taken = async (desk, queue) => (await fetch(`${desk}/queues/${queue}`)).json();
+
 /** Starts it on a free port of the loopback. */
 export async function helpdesk() {
-  const isOpen = new Set();
+  const isOpen = new Map();
   const server = createServer(async (request, response) => {
     let body = '';
     for await (const part of request) body += part;
     const [, opened] = request.url.match(/^\/queues\/(\w+)$/) ?? [];
     const [, queue] = body.match(/for queue (\w+)\./) ?? [];
     if (opened && request.method === 'PUT') {
-      isOpen.add(opened);
+      isOpen.set(opened, []);
       response.writeHead(204).end();
+    } else if (opened) {
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(isOpen.get(opened) ?? []));
     } else if (queue && !isOpen.has(queue)) {
       response.writeHead(422, { 'content-type': 'text/plain' }).end(isClosed(queue));
     } else if (body.includes(REFUSED)) {
       response.writeHead(422, { 'content-type': 'application/json' }).end(JSON.stringify({ error: WORDS }));
     } else {
+      if (queue) isOpen.get(queue).push(JSON.parse(body).data.ticket_id);
       response.writeHead(204).end();
     }
   });
