@@ -2,7 +2,9 @@
 
 import { oneProblem } from '../screens.js';
 import { post, token } from '../world/forms.js';
+import { suggested } from '../world/drafts.js';
 import { expect, test, world } from '../world/index.js';
+import { customer, put } from '../world/rows.js';
 
 const told = (what, got) => test.info().annotations.push({ type: 'refused', description: `${what}: ${got}` });
 
@@ -93,6 +95,79 @@ test('markup in data and in what a destination says is text', async ({ page }) =
   expect(dialogs).toEqual([]);
   told('<script> and =HYPERLINK in data', 'text on the page; no script, no link');
 });
+
+test('markup in a record is text where a mapping is made, tried and sent, and in its timeline', async ({ page }) => {
+  const dialogs = [];
+  page.on('dialog', (dialog) => dialogs.push(dialog.message()));
+  const names = { first_name: '<script>document.title=1</script>', last_name: '=HYPERLINK("http://evil.example","open")' };
+  const isText = async (path) => {
+    for (const name of path === 'timeline' ? [] : Object.values(names)) await expect(page.locator('main')).toContainText(name);
+    expect(await page.locator('main script').count()).toBe(0);
+    expect(await page.locator('a[href*="evil.example"]').count()).toBe(0);
+    expect(await page.title()).toContain('Freshet');
+    told(`<script> and =HYPERLINK in a record, ${path}`, 'text on the page; no script, no link');
+  };
+  const draft = await suggested(page, world.local);
+  // The newest records are read anew now and then, and other customers change meanwhile.
+  let logins = 0;
+  const option = page.getByLabel('Record', { exact: true }).locator('option', { hasText: 'c-markup' });
+  await expect(async () => {
+    await put(world.stack, 'store-customers', customer('c-markup', { ...names, logins: (logins += 1) }));
+    await page.goto(`${world.local}${draft}/mapping`);
+    await expect(option.first()).toBeAttached({ timeout: 500 });
+  }).toPass();
+  const record = encodeURIComponent(await option.first().getAttribute('value'));
+  await page.goto(`${world.local}${draft}/mapping?record=${record}`);
+  await isText('mapping');
+  // What a script puts there is text, too.
+  await page.getByRole('combobox', { name: 'Job title: Filled with', exact: true }).selectOption('a field');
+  await page.getByLabel('Job title: Field', { exact: true }).fill('first_name');
+  const title = page.locator('#result dl > div', { has: page.locator('dt').getByText('Job title', { exact: true }) });
+  await expect(title.locator('dd')).toHaveText(names.first_name);
+  await isText('mapping, what would be sent');
+  await page.goto(`${world.local}${draft}/try?record=${record}`);
+  await expect(page.locator('main pre')).toContainText(names.first_name);
+  // The request is JSON, and has the quotes in it as JSON writes them.
+  await expect(page.locator('main pre')).toContainText(JSON.stringify(names.last_name).slice(1, -1));
+  expect(await page.locator('main script').count()).toBe(0);
+  await page.getByRole('button', { name: 'Send it' }).click();
+  await expect(page.getByRole('status')).toContainText('Done');
+  expect(await page.locator('main script').count()).toBe(0);
+  expect(await page.title()).toContain('Freshet');
+  told('<script> and =HYPERLINK in a record, try it', 'text on the page; no script, no link');
+
+  await page.goto(`${world.local}/activity/customer?q=${encodeURIComponent(names.first_name)}`);
+  await expect(page.locator('main')).toContainText(`Nothing is known of “${names.first_name}”`);
+  await isText('timeline');
+  await page.goto(`${world.local}/activity/customer?q=t-9001`);
+  // What the destination said of it, JSON again.
+  await expect(page.locator('.timeline pre').first()).toContainText('<script>document.title=1</script>');
+  await expect(page.locator('.timeline pre').first()).toContainText('=HYPERLINK(');
+  await isText('timeline');
+  expect(dialogs).toEqual([]);
+});
+
+for (const [who, action, fields] of [
+  ['vera', '/drafts', { source: 'customers' }],
+  ['vera', '/pipelines/orders-to-warehouse/edit', {}],
+  ['vera', '/drafts/any/publish', { edit: 1, seen: 0 }],
+  ['vera', '/drafts/any/try', { record: 'any' }],
+  ['vera', '/problems/retry', { id: 'any', seen: 1 }],
+  ['vera', '/problems/retry-newest', { id: 'any', seen: 1 }],
+  ['vera', '/problems/retry-all', { until: Date.now() }],
+  ['vera', '/settings/connections/hubspot/check', {}],
+  ['edith', '/settings/connections/hubspot/secret', { secret: 'forged' }],
+]) {
+  test(`${who}'s forged form to ${action} changes nothing`, async ({ browser, deployed, signedIn }) => {
+    const page = await pageOf(browser, deployed, signedIn, who);
+    await page.goto(deployed.url);
+    const response = await post(page, action, { csrf: await token(page), ...fields });
+    expect(response.status()).toBe(403);
+    await expect(page.locator('main')).toContainText(`It takes the role ${who === 'vera' ? 'editor' : 'admin'}`);
+    told(`${who}'s forged POST to ${action}`, '403');
+    await page.context().close();
+  });
+}
 
 test('markup in a reason that a person typed is text', async ({ page }) => {
   const reason = '<img src=x onerror="document.title=1"> =HYPERLINK("http://evil.example")';
