@@ -7,15 +7,20 @@
 import { expect } from '@playwright/test';
 import { begun, edited, send, suggested, written } from './world/drafts.js';
 import { post, token } from './world/forms.js';
+import { ANY_CLOSED } from './world/helpdesk.js';
 import { signIn } from './world/issuer.js';
 import { refused, retryAll } from './world/refused.js';
 
 const at = (path) => ({ path, open: (page, { url }) => page.goto(url + path) });
 
-/** The page of a failed change of this pipeline, of those with these words in what is wrong, by way of the list. */
-export async function oneProblem(page, url, pipeline, words = '') {
+/**
+ * The page of a failed change of this pipeline, by way of the list: of those with these words in what is wrong, or else of
+ * those that no queue will ever be opened for.
+ */
+export async function oneProblem(page, url, pipeline, words) {
   await page.goto(`${url}/problems?pipeline=${pipeline}`);
-  const first = page.locator('section', { hasText: words }).locator('details').first();
+  const group = page.locator('section', words ? { hasText: words } : { hasNotText: ANY_CLOSED });
+  const first = group.locator('details').first();
   await expect(first, `no problem of ${pipeline}`).toBeVisible({ timeout: 5_000 });
   await first.locator('summary').click();
   const [response] = await Promise.all([page.waitForNavigation(), first.getByRole('link').first().click()]);

@@ -15,6 +15,9 @@ export const forQueue = (queue) => `for queue ${queue}.`;
 /** What the destination says of it. It is no JSON: what stands between quotes is no part of what is wrong. */
 export const isClosed = (queue) => `queue ${queue} is closed`;
 
+/** The same of any queue. */
+export const ANY_CLOSED = /queue \w+ is closed/;
+
 /** Opens a queue, for good. */
 export async function open(desk, queue) {
   const response = await fetch(`${desk}/queues/${queue}`, { method: 'PUT' });

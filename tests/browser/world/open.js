@@ -38,7 +38,7 @@ export async function openState(browser, state, consoles, signedIn, options = {}
           url: request.url(),
           kind: request.resourceType(),
           isOwn: new URL(request.url()).origin === url,
-          bytes: await bytes(request.url(), ever),
+          bytes: await bytes(request.url(), ever, context.request),
         })),
       ),
     close: () => context.close(),
@@ -47,11 +47,14 @@ export async function openState(browser, state, consoles, signedIn, options = {}
 
 /**
  * What a file takes on its way, in bytes. What the browser has kept in its memory since an earlier page of the same way it
- * tells to be of no size, or less; the first time counts.
+ * tells to be of no size, or less; the first time counts. Where a page was left before that had come, it is asked for.
  */
-async function bytes(url, ever) {
-  const sizes = await Promise.all(ever.filter((request) => request.url() === url && !request.failure()).map((request) => request.sizes()));
+async function bytes(url, ever, client) {
+  const whole = ever.filter((request) => request.url() === url && !request.failure());
+  const sizes = await Promise.all(whole.map((request) => request.sizes()));
   const most = Math.max(...sizes.map(({ responseBodySize }) => responseBodySize));
-  if (most <= 0) throw new Error(`the size of ${url} is not known`);
-  return most;
+  if (most > 0) return most;
+  const length = Number((await client.get(url)).headers()['content-length']);
+  if (!(length > 0)) throw new Error(`the size of ${url} is not known`);
+  return length;
 }
