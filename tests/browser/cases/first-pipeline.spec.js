@@ -135,6 +135,7 @@ for (const [way, { options, type, press, choose, pick }] of Object.entries(WAYS)
       await expect(page).toHaveURL(`${world.local}/activity`);
       await type(page, 'What became of a customer? Record id or e-mail address', `${name}@mail.example`);
       await press(page, 'button', 'Search');
+      await expect(page).toHaveURL(/\/activity\/customer\?q=/);
       const moment = page.locator('.timeline > li', { hasText: `by ${name}, version 1` });
       await expect(async () => {
         await page.reload();
