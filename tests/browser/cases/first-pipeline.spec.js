@@ -94,7 +94,7 @@ for (const [way, { options, type, press, choose, pick }] of Object.entries(WAYS)
 
       await press(page, 'link', 'Try it');
       await expect(main).toContainText('The request, byte for byte');
-      const [, line, body] = (await page.locator('main pre').innerText()).match(/^(.*)\n+(.*)$/s);
+      const [, line, body] = (await page.locator('main pre').innerText()).match(/^([^\n]*)\n\n(.*)$/s);
       // As HubSpot's reference of contacts has it.
       expect(line).toMatch(/^POST \S+\/crm\/v3\/objects\/contacts\/batch\/upsert$/);
       const [input] = JSON.parse(body).inputs;
