@@ -20,4 +20,6 @@ pub struct Draft {
     pub by: String,
     /// When.
     pub at: Timestamp,
+    /// The mark of the page that kept it last by itself, while its person typed; `None` where the person pressed a button.
+    pub page: Option<String>,
 }

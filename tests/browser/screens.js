@@ -96,7 +96,7 @@ const DRAFTS = [
       const response = await page.goto(`${url}${path}/mapping`);
       await overtaken(page, url, path);
       await page.getByLabel('First name: Filled with').selectOption('nothing');
-      await expect(page.locator('main')).toContainText('Somebody else was here meanwhile');
+      await expect(page.locator('main')).toContainText('This draft was changed meanwhile');
       return response;
     },
   },

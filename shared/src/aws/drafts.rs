@@ -66,6 +66,9 @@ impl Drafts for PipelinesTable {
                 .item("pipeline", AttributeValue::S(pipeline.clone()))
                 .item("version", AttributeValue::N(version.to_string()));
         }
+        if let Some(page) = &draft.page {
+            put = put.item("page", AttributeValue::S(page.clone()));
+        }
         put_if(match draft.edit {
             0 => put.condition_expression("attribute_not_exists(kind)"),
             _ => put
@@ -95,5 +98,6 @@ fn of_item(item: &Item) -> Option<Draft> {
         },
         by: text("by")?,
         at: Timestamp::from_millis(number("at")?.parse().ok()?),
+        page: text("page"),
     })
 }

@@ -25,8 +25,8 @@ const documentOf = async (page, path) => {
 
 /** Both texts are there, each by its sign. */
 async function showsBoth(page) {
-  await expect(page.locator('main')).toContainText('Somebody else was here meanwhile');
-  await expect(page.locator('main')).toContainText('You, on this machine has changed this draft at');
+  await expect(page.locator('main')).toContainText('This draft was changed meanwhile');
+  await expect(page.locator('main')).toContainText('It was kept by You, on this machine at');
   await expect(page.locator('main')).toContainText('Nothing of yours was kept yet.');
   await expect(page.locator('.text ins')).toContainText('by this tab');
   await expect(page.locator('.text del')).toContainText('by the other tab');

@@ -19,7 +19,7 @@ use shared::{
     time::Clock as _,
 };
 
-use super::draft::{Open, go_on, path_of};
+use super::draft::{Open, Write, go_on, path_of};
 use crate::{
     Console, World,
     access::{Access, Route, Visitor},
@@ -128,6 +128,7 @@ impl<W: World> Console<W> {
             base,
             by: visitor.0.person.name.clone(),
             at: self.world.clock().now(),
+            page: None,
         };
         self.world.drafts().keep_draft(&draft).await?;
         Ok(draft.id)
@@ -209,7 +210,7 @@ async fn choose_destination<W: World>(
             text.set_field(&field, Some(&expression));
         }
     }
-    let kept = console.keep_draft(&visitor, &open, edit, text.to_string()).await?;
+    let kept = console.keep_draft(&visitor, &open, Write::pressed(edit, text.to_string())).await?;
     go_on(frame, kept, &open.path("changes"))
 }
 
@@ -360,7 +361,7 @@ async fn choose_changes<W: World>(
             }
         }
     }
-    let kept = console.keep_draft(&visitor, &open, edit, text.to_string()).await?;
+    let kept = console.keep_draft(&visitor, &open, Write::pressed(edit, text.to_string())).await?;
     go_on(frame, kept, &open.path("mapping"))
 }
 

@@ -104,39 +104,63 @@ impl<W: World> Console<W> {
         Ok(Aim { connector, action, match_field })
     }
 
-    /// Keeps a draft's new document in the place of the one that was read at `edit`. A draft runs nowhere, so writing one
-    /// is not in the audit log; publishing it is.
-    pub async fn keep_draft(
-        &self,
-        visitor: &Visitor,
-        open: &Open,
-        edit: u64,
-        document: String,
-    ) -> Result<Kept, NoPage> {
-        let draft = Draft {
-            edit,
-            document,
+    /// Keeps a draft's new document in the place of the one that was read at the write's edit. A draft runs nowhere, so
+    /// writing one is not in the audit log; publishing it is.
+    pub async fn keep_draft(&self, visitor: &Visitor, open: &Open, write: Write) -> Result<Kept, NoPage> {
+        let mut draft = Draft {
+            edit: write.edit,
             by: visitor.0.person.name.clone(),
             at: self.world.clock().now(),
+            page: write.page.clone().filter(|_| !write.is_pressed),
+            document: write.document,
             ..open.draft.clone()
         };
-        if open.draft.edit == edit && open.draft.document == draft.document {
-            return Ok(Kept::Yes(edit));
+        if open.draft.edit == draft.edit && open.draft.document == draft.document {
+            return Ok(Kept::Yes(Box::new(open.draft.clone())));
         }
-        if self.world.drafts().keep_draft(&draft).await? {
-            return Ok(Kept::Yes(edit + 1));
+        loop {
+            if self.world.drafts().keep_draft(&draft).await? {
+                draft.edit += 1;
+                return Ok(Kept::Yes(Box::new(draft)));
+            }
+            // Read anew: somebody was quicker. Where that was the same page, with what was typed a moment before, this is
+            // what it has now.
+            let theirs = self.open(&draft.id).await?.draft;
+            if write.page.is_none() || theirs.page != write.page {
+                return Ok(Kept::Overtaken(Box::new(theirs), draft.document));
+            }
+            draft.edit = theirs.edit;
         }
-        // Read anew: somebody was quicker.
-        let theirs = self.open(&draft.id).await?;
-        Ok(Kept::Overtaken(Box::new(theirs.draft), draft.document))
+    }
+}
+
+/// A draft's new document, and what writes it.
+pub struct Write {
+    edit: u64,
+    document: String,
+    /// The mark of the page, where that keeps by itself what is typed.
+    page: Option<String>,
+    /// A person has pressed a button: whatever the page still has on its way is older.
+    is_pressed: bool,
+}
+
+impl Write {
+    /// Of a page that keeps nothing by itself.
+    pub const fn pressed(edit: u64, document: String) -> Self {
+        Self { edit, document, page: None, is_pressed: true }
+    }
+
+    /// Of a page that keeps what is typed, one answer after the other, or whose button was pressed.
+    pub const fn of_page(edit: u64, document: String, page: Option<String>, is_pressed: bool) -> Self {
+        Self { edit, document, page, is_pressed }
     }
 }
 
 /// Whether a draft was kept.
 #[derive(Debug)]
 pub enum Kept {
-    /// It is, and stands at this edit.
-    Yes(u64),
+    /// It is, as this.
+    Yes(Box<Draft>),
     /// Somebody else has written meanwhile: theirs, and the document that was to be kept.
     Overtaken(Box<Draft>, String),
 }

@@ -12,23 +12,26 @@ use http::HeaderMap;
 use serde::Deserialize;
 use shared::{
     destination::{Field, FieldType},
-    event::ChangeEvent,
+    draft::Draft,
+    event::{ChangeEvent, Op},
     expression::catalogue::{CATALOGUE, Entry, Kind},
-    pipeline::{Known, KnownFields},
+    pipeline::{Known, KnownFields, Outline},
     preview::Fate,
+    value::Value,
 };
 
 use super::{
     create::paths,
-    draft::{Aim, Kept, Open, conflict, go_on},
+    draft::{Aim, Kept, Open, Write, conflict, go_on},
 };
 use crate::{
     Console, World,
     access::{Access, Route, Visitor},
     document::Text,
     filling::{Filling, HELPERS},
-    frame::{Frame, Page, page},
+    frame::{Frame, Page, page, time},
     no_page::NoPage,
+    random,
     records::{Origin, Records},
     role::Role,
     trial::{Sums, Trial, flat, read, told},
@@ -39,6 +42,12 @@ const NAMED: usize = 5;
 
 /// How many records can be chosen.
 const CHOICES: usize = 25;
+
+/// The fields that people know a row by, the best first.
+const CALLED: [&str; 8] = ["email", "email_address", "name", "full_name", "last_name", "title", "subject", "label"];
+
+/// How much of one is shown, in characters.
+const MOST_CALLED: usize = 40;
 
 /// The routes.
 pub fn routes<W: World>() -> Vec<Route<W>> {
@@ -71,6 +80,8 @@ struct Mapping {
     record: Vec<(String, String)>,
     choices: Vec<Choice>,
     origin: Origin,
+    /// The page's own mark: what it keeps by itself while somebody types does not overtake itself.
+    mark: String,
     result: ResultPart,
 }
 
@@ -78,8 +89,8 @@ struct Mapping {
 #[derive(Template)]
 #[template(path = "result.html")]
 struct ResultPart {
-    /// The draft's edit, for the next change.
-    edit: u64,
+    /// The draft as it is kept.
+    draft: Draft,
     /// It answers a change, and brings the form's edit with it.
     is_answer: bool,
     path: String,
@@ -262,8 +273,9 @@ async fn show<W: World>(
         rows: rows(&open, &aim),
         paths: all_paths(&known, &open, &records),
         record: chosen.and_then(|event| event.after.as_ref().or(event.before.as_ref())).map(flat).unwrap_or_default(),
-        choices: choices(&trial.events, place),
+        choices: choices(&trial, place),
         origin: records.origin,
+        mark: random::text::<9>()?,
         result,
         frame,
         open,
@@ -283,16 +295,45 @@ fn all_paths(known: &Known, open: &Open, records: &Records) -> Vec<String> {
 }
 
 /// The newest records, the newest first.
-pub fn choices(events: &[ChangeEvent], place: Option<usize>) -> Vec<Choice> {
+pub fn choices(trial: &Trial, place: Option<usize>) -> Vec<Choice> {
+    let events = &trial.events;
     let newest = events.iter().enumerate().rev();
     newest
         .filter(|(at, _)| events.len() - at <= CHOICES || Some(*at) == place)
         .map(|(at, event)| Choice {
             id: event.id.clone(),
-            name: format!("{} ({})", key(event), event.op.as_str()),
+            name: name_of(event, trial.fates.get(at)),
             is_chosen: Some(at) == place,
         })
         .collect()
+}
+
+/// A record in a list: `8841, ada@example.com, 2026-07-01 09:30:00, left out`.
+fn name_of(event: &ChangeEvent, fate: Option<&Fate>) -> String {
+    let mut parts = vec![key(event)];
+    if let Some(row) = event.after.as_ref().or(event.before.as_ref()) {
+        parts.extend(called(row));
+    }
+    parts.push(time(event.occurred_at));
+    if event.op == Op::Delete {
+        parts.push("deleted".to_owned());
+    }
+    match fate {
+        Some(Fate::Filtered) => parts.push("left out".to_owned()),
+        Some(Fate::Failed(..)) => parts.push("would fail".to_owned()),
+        Some(Fate::Skipped(..) | Fate::Sent(..)) | None => {}
+    }
+    parts.join(", ")
+}
+
+/// What people know a row by, where it has something of the kind: an address, a name, a title.
+fn called(row: &Value) -> Option<String> {
+    let fields = flat(row);
+    let find = |name: &str| {
+        let value = fields.iter().find(|(path, _)| path == name).map(|(_, value)| value.trim())?;
+        (!value.is_empty()).then(|| value.chars().take(MOST_CALLED).collect::<String>())
+    };
+    CALLED.iter().find_map(|name| find(name))
 }
 
 /// A record's key as people read it: `8841`, or `store 3, order 12`.
@@ -323,7 +364,7 @@ fn result(open: &Open, aim: &Aim, trial: &Trial, place: Option<usize>, origin: O
         reason: reason.to_owned(),
     });
     ResultPart {
-        edit: open.draft.edit,
+        draft: open.draft.clone(),
         is_answer,
         path: open.path("mapping"),
         problems: problems(&rows, aim, trial),
@@ -374,22 +415,21 @@ async fn save<W: World>(
     let known = console.known().await;
     let fields = open.outline.source.as_deref().and_then(|source| known.fields.get(source)).cloned();
     let text = filled(open.text.clone(), &aim, &fields.unwrap_or_default(), &form);
-    match console.keep_draft(&visitor, &open, edit, text.to_string()).await? {
+    let write = Write::of_page(edit, text.to_string(), get("page").map(str::to_owned), !is_part);
+    match console.keep_draft(&visitor, &open, write).await? {
         Kept::Overtaken(theirs, mine) => conflict(frame, *theirs, mine, is_part),
         Kept::Yes(_) if !is_part => {
-            let mut to = open.path("mapping");
+            let (page, place) = if get("next") == Some("try") { ("try", "") } else { ("mapping", "#result") };
+            let mut to = open.path(page);
             if let Some(record) = record {
                 to.push_str("?record=");
                 to.extend(url::form_urlencoded::byte_serialize(record.as_bytes()));
             }
-            to.push_str("#result");
+            to.push_str(place);
             Ok(Redirect::to(&to).into_response())
         }
-        Kept::Yes(edit) => {
-            let mut open = open;
-            open.draft.edit = edit;
-            open.draft.document = text.to_string();
-            open.text = text;
+        Kept::Yes(draft) => {
+            let open = Open { outline: Outline::of(&draft.document), draft: *draft, text };
             let records = console.records(open.outline.source.as_deref().unwrap_or_default()).await;
             let trial = console.trial(&open.draft.document, &known, &records).await?;
             let place = trial.place(record.as_deref());
@@ -470,7 +510,7 @@ async fn save_text<W: World>(
     if let Err(error) = Text::parse(&document) {
         return Ok(page(&AsText { frame, error: Some(error), typed: document, open })?.into_response());
     }
-    let kept = console.keep_draft(&visitor, &open, edit, document).await?;
+    let kept = console.keep_draft(&visitor, &open, Write::pressed(edit, document)).await?;
     go_on(frame, kept, &open.path("mapping"))
 }
 

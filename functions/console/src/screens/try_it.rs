@@ -159,7 +159,7 @@ impl<W: World> Console<W> {
             _ => None,
         };
         page(&TryIt {
-            choices: choices(&trial.events, place),
+            choices: choices(trial, place),
             problems: trial.review.problems.iter().map(|problem| problem.message.clone()).collect(),
             verdict: fate.map(|fate| told(fate, &vendor)),
             record: place.and_then(|place| trial.events.get(place)).map(|event| event.id.clone()).unwrap_or_default(),

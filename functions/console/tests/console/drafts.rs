@@ -142,10 +142,39 @@ async fn two_who_write_at_once_both_see_both() {
     let text = late.text();
     assert_eq!(late.status, StatusCode::CONFLICT, "{text}");
     assert!(
-        text.contains("has changed this draft") && text.contains("&#39;one&#39;") && text.contains("&#39;two&#39;"),
+        text.contains("It was kept by") && text.contains("&#39;one&#39;") && text.contains("&#39;two&#39;"),
         "{text}"
     );
     assert_eq!(hidden(text, "edit"), "4");
+}
+
+#[tokio::test]
+async fn what_a_page_keeps_by_itself_does_not_overtake_its_own_button() {
+    let mut browser = browser(Role::Editor);
+    let mapping = begun(&mut browser).await;
+    let token = browser.get(&mapping).await.token();
+    let form = |edit: u64, page: &str, value: &str| {
+        format!("csrf={token}&edit={edit}&page={page}&name=firstname&how=fixed&path=&helper=lower&fixed={value}&formula=")
+    };
+    let typed = [("sec-fetch-site", "same-origin"), ("origin", ORIGIN), FORM, ("hx-request", "true")];
+    let pressed = &typed[..3];
+    for (how, form, status, kept) in [
+        (&typed[..], form(3, "one", "a"), StatusCode::OK, "a"),
+        // Typed on, before the answer had told the new edit.
+        (&typed, form(3, "one", "ab"), StatusCode::OK, "ab"),
+        (pressed, form(3, "one", "abc"), StatusCode::SEE_OTHER, "abc"),
+        // It was on its way when the button was pressed.
+        (&typed, form(4, "one", "ab"), StatusCode::CONFLICT, "abc"),
+        // Another window.
+        (&typed, form(6, "two", "b"), StatusCode::OK, "b"),
+        (&typed, form(6, "one", "c"), StatusCode::CONFLICT, "b"),
+        (pressed, form(6, "one", "c"), StatusCode::CONFLICT, "b"),
+    ] {
+        let answer = browser.send(http::Method::POST, &mapping, how, &form).await;
+        assert_eq!(answer.status, status, "{form}: {}", answer.text());
+        let shown = browser.get(&mapping).await;
+        assert!(shown.text().contains(&format!("name=\"fixed\" value=\"{kept}\"")), "{form}: {}", shown.text());
+    }
 }
 
 #[tokio::test]
