@@ -455,6 +455,9 @@ pub trait KeptFailures: Sync {
 
     /// Marks a failure as sent on its way again, unless it is otherwise than it was read, such as failed once more.
     fn mark_redriven(&self, kept: &Kept, at: Timestamp) -> impl Future<Output = Result<Marked, PortError>> + Send;
+
+    /// Says of a failure that has come to its end before it could be marked as sent on its way again, that it was.
+    fn note_redriven(&self, kept: &Kept, at: Timestamp) -> impl Future<Output = Result<Marked, PortError>> + Send;
 }
 
 /// The log of what people changed.

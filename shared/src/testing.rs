@@ -180,6 +180,20 @@ impl KeptFailures for MemoryKeptFailures {
         kept.redrives += 1;
         Ok(Marked::Yes)
     }
+
+    async fn note_redriven(&self, read: &Kept, at: Timestamp) -> Result<Marked, PortError> {
+        self.breaks.check("dynamodb:UpdateItem").await?;
+        let has_ended = |kept: &&mut Kept| {
+            let (is, was) = (&kept.listed, &read.listed);
+            matches!(is.standing, Standing::Delivered | Standing::Superseded)
+                && (&is.id, is.times) == (&was.id, was.times)
+        };
+        let mut kept = lock(&self.kept);
+        let Some(kept) = kept.iter_mut().find(has_ended) else { return Ok(Marked::Overtaken) };
+        kept.redriven_at = Some(at);
+        kept.redrives += 1;
+        Ok(Marked::Yes)
+    }
 }
 
 /// What was counted, whenever.

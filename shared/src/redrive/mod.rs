@@ -23,7 +23,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 pub use self::{
     errand::{Errand, RawKind, RawRecord},
-    newest::{NoNewest, queued_anew, redrive_newest},
+    newest::{NoNewest, queued_anew, redrive_all_newest, redrive_newest},
     report::Report,
 };
 use crate::{
@@ -306,8 +306,11 @@ async fn mark_one(table: &impl KeptFailures, kept: &Kept, now: Timestamp, place:
         Marked::Yes => Mark::Redriven,
         Marked::Overtaken => match table.get(&kept.listed.id).await?.map(|kept| kept.listed.standing) {
             Some(Standing::Open) => Mark::FailedAgain,
-            // It has arrived before it could be marked.
-            Some(Standing::Delivered | Standing::Superseded) => Mark::Redriven,
+            Some(Standing::Delivered | Standing::Superseded) => {
+                // It has arrived before it could be marked; who asks what became of it finds it by this.
+                table.note_redriven(kept, now).await?;
+                Mark::Redriven
+            }
             other => {
                 let standing = other.map_or("gone", Standing::as_str);
                 Mark::Left(format!("it was sent {place}, and somebody made it {standing} at the same time"))

@@ -81,6 +81,22 @@ where
     Ok(Ok(report))
 }
 
+/// Does the same with several, one after the other: all their changes are looked for on the same shards. Why one cannot go
+/// is in the report.
+pub async fn redrive_all_newest<W: World>(world: &W, site: &Site, ids: &[String]) -> Result<Report, PortError>
+where
+    W::Backbone: Backlog,
+{
+    let mut all = Report::default();
+    for id in ids {
+        match redrive_newest(world, site, id).await? {
+            Ok(report) => all.extend(report),
+            Err(why) => all.leave(id, why),
+        }
+    }
+    Ok(all)
+}
+
 async fn delivery_of<W: World>(world: &W, kept: &Kept) -> Result<Option<Delivery>, PortError> {
     if kept.failure.stage != Stage::Deliver {
         return Ok(None);

@@ -19,6 +19,12 @@ impl Report {
         self.failed_again.is_empty() && self.left_alone.is_empty()
     }
 
+    pub(super) fn extend(&mut self, other: Self) {
+        self.redriven.extend(other.redriven);
+        self.failed_again.extend(other.failed_again);
+        self.left_alone.extend(other.left_alone);
+    }
+
     pub(super) fn leave(&mut self, id: &str, why: impl fmt::Display) {
         self.left_alone.push((id.to_owned(), why.to_string()));
     }

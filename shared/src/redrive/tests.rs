@@ -182,6 +182,27 @@ async fn who_asks_twice_at_once_sends_the_same_message_twice_and_a_queue_takes_i
     assert_eq!(lock(&queue.accepted).len(), 2);
 }
 
+#[tokio::test]
+async fn what_arrives_before_it_can_be_marked_was_sent_again_all_the_same() {
+    let read = kept("f", Stage::Deliver, &delivery(5));
+    for (standing, is_said) in [
+        (Standing::Delivered, true),
+        (Standing::Superseded, true),
+        (Standing::Open, false),
+        (Standing::Discarded, false),
+    ] {
+        let mut met = read.clone();
+        met.listed.standing = standing;
+        met.listed.times += u64::from(standing == Standing::Open);
+        let world = world(vec![met]);
+        let mut report = Report::default();
+        mark(&world, vec![read.clone()], Ok(()), "onto a queue", &mut report).await.unwrap();
+        assert_eq!(report.redriven.len(), usize::from(is_said), "{standing:?}");
+        let kept = &lock(&world.failures.kept)[0];
+        assert_eq!((kept.listed.standing, kept.redriven_at), (standing, is_said.then_some(NOW)));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_not_accepted_stays_open() {
     let world = world(vec![kept("f", Stage::Deliver, &delivery(5))]);
@@ -230,6 +251,10 @@ async fn what_the_backbone_has_dropped_is_said_to_be_gone() {
     for (id, gone) in [("p/s/1/5", NoNewest::Gone), ("event", NoNewest::NoDelivery), ("old", NoNewest::Gone)] {
         assert_eq!(redrive_newest(&world, &site(), id).await.unwrap(), Err(gone), "{id}");
     }
+    let all = redrive_all_newest(&world, &site(), &ids(&["p/s/1/5", "event", "none"])).await.unwrap();
+    let why = |gone: NoNewest| gone.to_string();
+    let whys: Vec<_> = all.left_alone.into_iter().map(|(_, why)| why).collect();
+    assert_eq!(whys, [why(NoNewest::Gone), why(NoNewest::NoDelivery), UNKNOWN.to_owned()]);
     assert!(world.backbone.sent.bodies().is_empty());
     assert!(lock(&world.failures.kept).iter().all(|kept| kept.listed.standing == Standing::Open));
 }

@@ -150,6 +150,20 @@ impl KeptFailures for FailuresTable {
             .expression_attribute_values(":times", number(kept.listed.times));
         mark(update).await
     }
+
+    async fn note_redriven(&self, kept: &Kept, at: Timestamp) -> Result<Marked, PortError> {
+        let update = self
+            .update(&kept.listed.id)
+            .update_expression("SET redriven_at = :at ADD redrives :one")
+            .condition_expression("#state IN (:delivered, :superseded) AND #times = :times")
+            .expression_attribute_names("#times", "times")
+            .expression_attribute_values(":at", number(at.millis()))
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":delivered", text(Standing::Delivered.as_str()))
+            .expression_attribute_values(":superseded", text(Standing::Superseded.as_str()))
+            .expression_attribute_values(":times", number(kept.listed.times));
+        mark(update).await
+    }
 }
 
 impl FailuresTable {
