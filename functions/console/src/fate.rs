@@ -109,6 +109,15 @@ impl Fate {
         matches!(self, Self::OnItsWay(_))
     }
 
+    /// The class of the notice that tells it.
+    pub const fn class(&self) -> &'static str {
+        match self {
+            Self::Waits(_) | Self::FailedAgain(_) => "",
+            Self::Delivered(_) => "good",
+            Self::OnItsWay(_) | Self::Needless(_) | Self::Superseded | Self::GivenUp => "plain",
+        }
+    }
+
     /// In a sentence or two; `row` is how the row is called.
     pub fn sentence(&self, row: &str) -> String {
         match self {

@@ -72,6 +72,11 @@ impl<W: World> Console<W> {
     pub(crate) async fn redrive_newest(&self, id: &str) -> Result<Result<Report, NoNewest>, PortError> {
         redrive::redrive_newest(&Parts(&self.world), &self.settings.site, id).await
     }
+
+    /// The same with several. Only within [`Console::change`].
+    pub(crate) async fn redrive_all_newest(&self, ids: &[String]) -> Result<Report, PortError> {
+        redrive::redrive_all_newest(&Parts(&self.world), &self.settings.site, ids).await
+    }
 }
 
 #[cfg(test)]

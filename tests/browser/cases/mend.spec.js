@@ -25,7 +25,7 @@ for (const [way, { options, type, press }] of Object.entries(WAYS)) {
       const queue = await refused(page, world.local, world.stack, 3);
       await oneProblem(page, world.local, PIPELINE, isClosed(queue));
       await expect(main).toContainText(isClosed(queue));
-      await expect(main).toContainText('The destination refuses these. Sent again, the same is sent once more, by the version that made it.');
+      await expect(main).toContainText('The destination has refused it.');
       await expect(main).toContainText('It waits for somebody to look.');
 
       // As long as the queue is closed, it fails again, and that is said.
@@ -87,7 +87,7 @@ for (const [way, { options, type, press }] of Object.entries(WAYS)) {
         await expect(moment).toContainText('Failed', { timeout: 500 });
       }).toPass();
       await moment.getByRole('link', { name: 'Look at this failure' }).click();
-      await expect(main).toContainText('The mapping fails for such rows. Change the mapping, or the rows, and send them again.');
+      await expect(main).toContainText('The mapping fails for this row. Change the mapping, or the row, and send it again.');
       const failure = page.url();
 
       await press(page, 'link', 'change it');

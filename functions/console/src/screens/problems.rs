@@ -68,7 +68,17 @@ struct Problems {
     total: u64,
     /// When the newest of all failed: what fails later is not meant by the page's buttons.
     newest: Timestamp,
+    /// The versions of the pipelines in service, as far as they could be read.
+    versions: HashMap<String, u64>,
     may_edit: bool,
+}
+
+impl Problems {
+    /// The newest version, where what a group holds was made by a version and there is a newer one.
+    fn version(&self, group: &Group) -> Option<u64> {
+        let version = self.versions.get(group.pipeline.as_ref()?).copied()?;
+        (group.stage == Stage::Deliver && version > 1).then_some(version)
+    }
 }
 
 async fn list<W: World>(
@@ -83,13 +93,16 @@ async fn list<W: World>(
     let total = u64::try_from(listed.len()).unwrap_or(u64::MAX);
     let newest = listed.iter().map(|failure| failure.last_at).max().unwrap_or_default();
     let may_edit = session.person.role >= Role::Editor;
+    let live = console.world.pipelines().live().await;
+    let live = live.inspect_err(|error| tracing::warn!("the problems without the pipelines: {error}"));
+    let versions = live.unwrap_or_default().into_iter().map(|pipeline| (pipeline.name, pipeline.version)).collect();
     let mut groups = grouped(listed);
     if !may_edit {
         for group in &mut groups {
-            group.reason = mask::addresses(&group.reason);
+            group.title = mask::addresses(&group.reason);
         }
     }
-    page(&Problems { frame, pipeline, groups, total, newest, may_edit })
+    page(&Problems { frame, pipeline, groups, total, newest, versions, may_edit })
 }
 
 /// Whose move it is, by where it failed.
@@ -100,10 +113,22 @@ const fn next_step(stage: Stage) -> &'static str {
         }
         Stage::Transform => "The mapping fails for such rows. Change the mapping, or the rows, and send them again.",
         Stage::Deliver => {
-            "The destination refuses these. Sent again, the same is sent once more, by the version that made it. If you have changed \
-             the mapping since, open each, and send it with the newest version."
+            "The destination does not take these. Where the mapping is wrong, change it, publish it, and send them again with \
+             the new version. Where something has changed at the destination, send them again as they are."
         }
         Stage::Invocation => "A function could not do its work in time. Whoever runs Freshet has to look.",
+    }
+}
+
+/// The same of one failure.
+const fn next_step_of(kept: &Kept) -> &'static str {
+    match (kept.failure.stage, &kept.failure.request) {
+        (Stage::Transform, _) => "The mapping fails for this row. Change the mapping, or the row, and send it again.",
+        (Stage::Deliver, Some(_)) => "The destination has refused it.",
+        (Stage::Deliver, None) => {
+            "Nothing was sent: what the mapping has made of this row is nothing that the destination takes."
+        }
+        (stage, _) => next_step(stage),
     }
 }
 
@@ -122,6 +147,8 @@ struct Problem {
     kept: Kept,
     fate: Fate,
     fate_words: String,
+    /// How the row is called.
+    row: String,
     is_ledger_read: bool,
     newest: Newest,
     round: u32,
@@ -181,10 +208,12 @@ async fn one<W: World>(
         let failed = payload.as_deref().map_or_else(|| kept.failure.payload.clone(), Payload::of);
         kept.failure.reason = mask::text(&kept.failure.reason, &personal.values(&failed));
     }
+    let row = row_name(kept.failure.key.as_ref(), is_editor);
     page(&Problem {
         newest: console.newest(&kept, payload.as_deref()).await,
         frame,
-        fate_words: fate.sentence(&row_name(kept.failure.key.as_ref(), is_editor)),
+        fate_words: fate.sentence(&row),
+        row,
         fate,
         is_ledger_read,
         round,
@@ -225,7 +254,7 @@ async fn discard<W: World>(
         }
     };
     console.change(&visitor, change, work).await??;
-    Ok(Redirect::to("/problems"))
+    Ok(Redirect::to(&path))
 }
 
 /// Why a failure was not given up.

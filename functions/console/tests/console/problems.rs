@@ -117,10 +117,13 @@ async fn what_is_given_up_is_so_once_and_with_a_reason() {
     assert_eq!(empty.status, StatusCode::BAD_REQUEST);
     assert!(empty.text().contains("The reason is empty"), "{}", empty.text());
     let given_up = browser.post_form("/problems/discard", &token, &format!("{id}&reason=a+test+row")).await;
-    assert_eq!((given_up.status, given_up.header("location")), (StatusCode::SEE_OTHER, "/problems"));
+    assert_eq!((given_up.status, given_up.header("location")), (StatusCode::SEE_OTHER, ONE));
     assert!(browser.get("/problems").await.text().contains("Nothing waits for you"));
     let page = browser.get(ONE).await.text().to_owned();
-    assert!(page.contains("discarded") && page.contains("a test row") && !page.contains("Give it up<"), "{page}");
+    assert!(
+        page.contains("It was given up.") && page.contains("a test row") && !page.contains("Give it up<"),
+        "{page}"
+    );
     let again = browser.post_form("/problems/discard", &token, &format!("{id}&reason=again")).await;
     assert_eq!(again.status, StatusCode::CONFLICT);
     assert!(again.text().contains("Somebody else has seen to it"), "{}", again.text());
@@ -137,7 +140,7 @@ async fn a_viewer_gives_nothing_up() {
     let token = browser.get("/").await.token();
     let answer = browser.post_form("/problems/discard", &token, "id=contacts%2Fcustomers%2F1%2F5&reason=x").await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
-    assert!(browser.get(ONE).await.text().contains("<dd>open</dd>"));
+    assert!(browser.get(ONE).await.text().contains("It waits for somebody to look."));
 }
 
 /// A delivery of the version 2 of `contacts`, for the row of this position.
@@ -290,7 +293,7 @@ async fn all_of_a_problem_are_sent_again_in_bounded_requests_and_nothing_else_is
     let (world, mut browser) = watched(Role::Editor, all);
     let page = browser.get("/problems").await;
     let token = page.token();
-    let (_, problem) = page.text().split_once("row … is refused</h2>").unwrap();
+    let (_, problem) = page.text().split_once("is refused</h2>").unwrap();
     let mut form = fields(problem, "/problems/retry-all");
     let mut seen = Vec::new();
     let page = loop {
@@ -372,7 +375,17 @@ async fn what_was_sent_by_an_old_version_is_sent_again_by_the_newest_while_its_c
     world.backbone.backlog.put("shard", Timestamp::from_millis(NOW), frame.clone().into_bytes());
     let sent = browser.post_form("/problems/retry-newest", &token, &form).await;
     assert_eq!((sent.status, sent.header("location")), (StatusCode::SEE_OTHER, ONE), "{}", sent.text());
-    assert_eq!(world.backbone.sent.bodies(), [frame]);
+    assert_eq!(world.backbone.sent.bodies(), [frame.clone()]);
+    assert!(world.queues.queue(QUEUE).bodies().is_empty());
+
+    // All of a problem, in the same way.
+    lock(&world.failures.kept)[0].listed.standing = Standing::Open;
+    let page = browser.get("/problems").await.text().to_owned();
+    assert!(page.contains("Send it again with version 3") && page.contains("Send it again as it is"), "{page}");
+    let all = fields(&page, "/problems/retry-all");
+    let sent = browser.post_form("/problems/retry-all", &token, &format!("{all}&newest=1")).await.text().to_owned();
+    assert!(sent.contains("1 sent again.") && sent.contains("1 went through the pipeline again"), "{sent}");
+    assert_eq!(world.backbone.sent.bodies(), [frame.clone(), frame]);
     assert!(world.queues.queue(QUEUE).bodies().is_empty());
 
     world.clock.advance(std::time::Duration::from_hours(25));

@@ -17,6 +17,8 @@ const SHOWN: usize = 10;
 pub struct Group {
     /// What is wrong, without what is another value each time.
     pub reason: String,
+    /// What is wrong with the newest, as it was said; for who may not see people's values it is [`Group::reason`].
+    pub title: String,
     pub pipeline: Option<String>,
     pub destination: Option<String>,
     pub stage: Stage,
@@ -118,7 +120,8 @@ pub fn grouped(listed: Vec<Listed>) -> Vec<Group> {
         let count = u64::try_from(failures.len()).unwrap_or(u64::MAX);
         let newest = failures.iter().map(|failure| failure.last_at).max().unwrap_or_default();
         failures.truncate(SHOWN);
-        Group { reason, pipeline, destination, stage, count, newest, shown: failures }
+        let title = failures.first().map(|failure| failure.reason.clone()).unwrap_or_default();
+        Group { title, reason, pipeline, destination, stage, count, newest, shown: failures }
     });
     let mut groups: Vec<_> = groups.collect();
     groups.sort_by(|one, other| (other.count, other.newest, &one.reason).cmp(&(one.count, one.newest, &other.reason)));

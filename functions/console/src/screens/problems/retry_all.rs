@@ -33,6 +33,9 @@ const A_REQUEST: usize = 100;
 /// How many of them at a time: what they hold is in memory together.
 const A_PIECE: usize = 25;
 
+/// How many whose changes are looked for on the backbone, of which all its readers have five reads a second and shard.
+const A_PIECE_OF_CHANGES: usize = 5;
+
 /// No further piece is begun after so long, in milliseconds.
 const LONG: i64 = 8_000;
 
@@ -55,6 +58,9 @@ pub struct Asked {
     /// What came of it so far.
     #[serde(default)]
     so_far: String,
+    /// Not empty: their changes go through the newest version.
+    #[serde(default)]
+    newest: String,
 }
 
 /// What came of it so far. It is a person's own page that says so, and nobody else reads it.
@@ -99,6 +105,8 @@ impl SoFar {
 struct Retry {
     frame: Frame,
     filter: Filter,
+    /// Their changes go through the newest version.
+    is_newest: bool,
     so_far: SoFar,
     /// The next request, if there is one.
     next: Option<Next>,
@@ -129,8 +137,13 @@ pub async fn retry_all<W: World>(
     if so_far.began == 0 {
         so_far = SoFar { of: count(left.len()), began: began.millis(), ..SoFar::default() };
     }
+    let is_newest = !asked.newest.is_empty();
+    let (how, a_piece) = match is_newest {
+        true => ("their changes sent again, for the newest version", A_PIECE_OF_CHANGES),
+        false => ("sent again as they are", A_PIECE),
+    };
     let mut dealt = 0;
-    for piece in left[..left.len().min(A_REQUEST)].chunks(A_PIECE) {
+    for piece in left[..left.len().min(A_REQUEST)].chunks(a_piece) {
         if dealt > 0 && console.world.clock().now().millis() - began.millis() > LONG {
             break;
         }
@@ -139,9 +152,11 @@ pub async fn retry_all<W: World>(
             action: "retry",
             subject: format!("{} {}", words::number(count(ids.len())), asked.filter.words()),
             before: None,
-            after: Some(format!("sent again as they are:\n{}", ids.join("\n"))),
+            after: Some(format!("{how}:\n{}", ids.join("\n"))),
         };
-        let report = console.change::<_, PortError>(&visitor, change, console.redrive(&ids)).await??;
+        let work =
+            async { if is_newest { console.redrive_all_newest(&ids).await } else { console.redrive(&ids).await } };
+        let report = console.change::<_, PortError>(&visitor, change, work).await??;
         so_far.add(&report);
         dealt += piece.len();
     }
@@ -154,9 +169,9 @@ pub async fn retry_all<W: World>(
     });
     let became = match next {
         Some(_) => None,
-        None => Some(console.became(&asked.filter, so_far.began, 0).await?),
+        None => Some(console.became(&asked.filter, is_newest, so_far.began, 0).await?),
     };
-    page(&Retry { frame, filter: asked.filter, so_far, next, became })
+    page(&Retry { frame, filter: asked.filter, is_newest, so_far, next, became })
 }
 
 #[derive(Debug, Deserialize)]
@@ -167,6 +182,8 @@ pub struct Looked {
     since: String,
     #[serde(default)]
     round: String,
+    #[serde(default)]
+    newest: String,
 }
 
 #[derive(Template)]
@@ -184,13 +201,16 @@ pub async fn retried<W: World>(
     frame: Frame,
 ) -> Page {
     let since = looked.since.parse().unwrap_or_default();
-    let became = console.became(&looked.filter, since, looked.round.parse().unwrap_or_default()).await?;
+    let round = looked.round.parse().unwrap_or_default();
+    let became = console.became(&looked.filter, !looked.newest.is_empty(), since, round).await?;
     page(&Retried { frame, filter: looked.filter, became })
 }
 
 /// What became of what was sent again: how many.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Became {
+    /// Their changes went through the newest version.
+    is_newest: bool,
     since: i64,
     round: u32,
     delivered: u64,
@@ -210,13 +230,14 @@ impl Became {
         self.on_their_way > 0 && self.round < MOST_ROUNDS
     }
 
-    fn of(failures: Vec<Listed>) -> Self {
-        let mut became = Self::default();
+    fn of(failures: Vec<Listed>, is_newest: bool) -> Self {
+        let mut became = Self { is_newest, ..Self::default() };
         for failure in failures {
             match (failure.standing, failure.stage) {
                 (Standing::Delivered, _) => became.delivered += 1,
                 (Standing::Superseded, _) => became.superseded += 1,
-                (Standing::Redriven, Stage::Deliver) => became.on_their_way += 1,
+                // What the newest version makes of a change is another delivery, whose end is written to itself.
+                (Standing::Redriven, Stage::Deliver) if !is_newest => became.on_their_way += 1,
                 (Standing::Redriven, _) => became.through += 1,
                 (Standing::Discarded, _) => became.given_up += 1,
                 (Standing::Open, _) => {
@@ -248,11 +269,11 @@ impl<W: World> Console<W> {
         Ok(listed)
     }
 
-    async fn became(&self, filter: &Filter, since: i64, round: u32) -> Result<Became, PortError> {
+    async fn became(&self, filter: &Filter, is_newest: bool, since: i64, round: u32) -> Result<Became, PortError> {
         let selection = Selection { redriven_since: Some(Timestamp::from_millis(since)), ..filter.selection() };
         let mut listed = self.world.failures().list(&selection).await?;
         // What failed again may have failed for another reason.
         listed.retain(|failure| filter.is_way_of(failure));
-        Ok(Became { since, round, ..Became::of(listed) })
+        Ok(Became { since, round, ..Became::of(listed, is_newest) })
     }
 }
