@@ -1,6 +1,9 @@
 //! Publish: what a draft changes in what runs, what that does to the newest records, and doing it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use askama::Template;
 use axum::{
@@ -20,7 +23,7 @@ use shared::{
 
 use super::{
     draft::{Open, path_of},
-    mapping::key,
+    mapping::called,
     pipeline::path_of as path_of_pipeline,
 };
 use crate::{
@@ -112,15 +115,18 @@ async fn show<W: World>(State(console): State<Arc<Console<W>>>, Path(id): Path<S
     })
 }
 
-/// The records, newest first, that end otherwise by the second trial.
+/// The records, newest first, that end otherwise by the second trial; each row once.
 fn differences(before: &Trial, after: &Trial, vendor: &str) -> Vec<Differing> {
     let both = before.fates.iter().zip(&after.fates).zip(after.events.iter()).rev();
-    both.filter_map(|((old, new), event)| {
-        let fields = fields(old, new);
-        let (before, after) = (told(old, vendor), told(new, vendor));
-        (before != after || !fields.is_empty()).then(|| Differing { key: key(event), before, after, fields })
-    })
-    .collect()
+    let mut seen = HashSet::new();
+    let newest = both.filter(|(_, event)| seen.insert(event.key.canonical()));
+    newest
+        .filter_map(|((old, new), event)| {
+            let fields = fields(old, new);
+            let (before, after) = (told(old, vendor), told(new, vendor));
+            (before != after || !fields.is_empty()).then(|| Differing { key: called(event), before, after, fields })
+        })
+        .collect()
 }
 
 fn fields(old: &Fate, new: &Fate) -> Vec<(String, String, String)> {
