@@ -23,7 +23,12 @@ pub fn sentence(document: &str, known: &Known) -> String {
     let letters =
         |text: &str| text.chars().filter(|letter| letter.is_alphanumeric()).collect::<String>().to_lowercase();
     let is_told = letters(&connector.name).starts_with(&letters(&named));
-    let to = if is_told { connector.name.clone() } else { format!("{named} ({})", connector.name) };
+    let to = match connector.slug() {
+        // No vendor: its own name says whose it is.
+        "webhook" => named,
+        _ if is_told => connector.name.clone(),
+        _ => format!("{named} ({})", connector.name),
+    };
     match label {
         Some(label) => format!("{source} → {to}: {label}"),
         None => format!("{source} → {to}"),
@@ -33,6 +38,12 @@ pub fn sentence(document: &str, known: &Known) -> String {
 /// Whether a pipeline's text lives in a repository, so that it is read-only here.
 pub fn is_of_git(document: &str) -> bool {
     Outline::of(document).managed_by == Some(ManagedBy::Git)
+}
+
+/// A text with a capital at its beginning.
+pub fn beginning(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// How many, of what: `1 failure`, `2,304 changes`.
@@ -125,7 +136,7 @@ mod tests {
             ),
             ("source = \"customers\"\ndestination = \"crm\"\naction = \"dance\"", "customers → crm (HubSpot)"),
             ("source = \"orders\"\ndestination = \"customer_io\"", "orders → Customer.io"),
-            ("source = \"orders\"\ndestination = \"warehouse\"", "orders → warehouse (the webhook)"),
+            ("source = \"orders\"\ndestination = \"warehouse\"", "orders → warehouse"),
             ("source = \"customers\"\ndestination = \"elsewhere\"", "customers → elsewhere"),
             ("", "an unknown source → an unknown destination"),
         ] {

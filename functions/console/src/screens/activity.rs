@@ -11,13 +11,13 @@ use axum::{
     extract::{Query, State},
     response::{Html, IntoResponse as _, Response},
 };
-use futures_util::{future::join_all, join};
+use futures_util::join;
 use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
 use shared::{
     digest,
     pipeline::Outline,
-    ports::{Counts as _, Publishing as _, Queues as _, StoredPipeline},
+    ports::{Counts as _, Publishing as _, StoredPipeline},
     time::{Clock as _, Timestamp},
 };
 
@@ -29,6 +29,7 @@ use crate::{
     no_page::NoPage,
     role::Role,
     sparkline::sparkline,
+    waiting::Queue,
     words,
 };
 
@@ -103,14 +104,6 @@ struct Now {
     waiting: Vec<Queue>,
 }
 
-/// What waits for a destination.
-#[derive(Debug)]
-struct Queue {
-    destination: String,
-    /// Messages in its queue; `None` where nobody can tell.
-    messages: Option<u64>,
-}
-
 /// What an activity is asked of.
 struct Chosen {
     pipelines: Vec<StoredPipeline>,
@@ -152,7 +145,7 @@ async fn show<W: World>(State(console): State<Arc<Console<W>>>, Query(asked): Qu
     let (live, counted) = join!(world.pipelines().live(), world.counts().last(span.minutes(now)));
     let chosen = Chosen::of(live?, asked.pipeline())?;
     let counted = counted.inspect_err(|error| tracing::error!("the activity's page is without counts: {error}")).ok();
-    let waiting = console.waiting(&chosen).await;
+    let waiting = console.waiting(chosen.destinations()).await;
     let minute = now.minutes() - i64::from(RECENT) + 1;
     let recent = counted.as_ref().map(|counted| {
         let recent: Vec<_> = counted.iter().filter(|counted| counted.minute >= minute).cloned().collect();
@@ -213,22 +206,7 @@ impl<W: World> Console<W> {
             counted.retain(|counted| counted.minute >= minute);
             chosen.funnel(&counted, Span::Hour, now)
         });
-        Ok(Now::of(counted, self.waiting(&chosen).await))
-    }
-
-    /// What the queues of the chosen pipelines' destinations hold.
-    async fn waiting(&self, chosen: &Chosen) -> Vec<Queue> {
-        let queues = chosen.destinations().into_iter().map(async |destination| {
-            let messages = match self.settings.site.queues.get(&destination) {
-                Some(queue) => {
-                    let read = self.world.queues().waiting(&queue.url).await;
-                    read.inspect_err(|error| tracing::error!("what waits for {destination} is not known: {error}")).ok()
-                }
-                None => None,
-            };
-            Queue { destination, messages }
-        });
-        join_all(queues).await
+        Ok(Now::of(counted, self.waiting(chosen.destinations()).await))
     }
 }
 
@@ -241,6 +219,13 @@ impl Now {
     /// Tells whether the page has the same.
     fn seen(&self) -> String {
         digest::hex(format!("{:?} {:?} {:?}", self.sums, self.by_pipeline, self.waiting).as_bytes())[..16].to_owned()
+    }
+}
+
+impl Now {
+    /// Whether it is known of every queue that nothing waits in it.
+    fn is_empty(&self) -> bool {
+        self.waiting.iter().all(|queue| queue.messages == Some(0))
     }
 }
 

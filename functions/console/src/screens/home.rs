@@ -1,6 +1,6 @@
 //! Home: a card a pipeline.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use askama::Template;
 use axum::extract::State;
@@ -8,7 +8,7 @@ use futures_util::join;
 use shared::{
     failure::{Selection, Standing},
     pipeline::Outline,
-    ports::{Counts as _, Drafts as _, KeptFailures as _, Publishing as _},
+    ports::{Counts as _, Drafts as _, KeptFailures as _, Publishing as _, StoredPipeline},
     time::Clock as _,
 };
 
@@ -33,11 +33,20 @@ pub fn routes<W: World>() -> Vec<Route<W>> {
 struct Home {
     frame: Frame,
     may_edit: bool,
-    /// Name, path, who changed it last, and when.
-    drafts: Vec<(String, String, String, String)>,
+    drafts: Vec<DraftLine>,
     cards: Vec<Card>,
-    /// What could not be read.
-    missing: Vec<&'static str>,
+    /// What could not be read, as the beginning of a sentence.
+    missing: String,
+}
+
+/// A draft on the first page.
+struct DraftLine {
+    name: String,
+    path: String,
+    /// The version that it changes; `None` of a new pipeline.
+    version: Option<u64>,
+    by: String,
+    at: String,
 }
 
 /// A pipeline on the first page.
@@ -51,6 +60,8 @@ struct Card {
     activity: Option<Activity>,
     /// Open failures; `None` where they could not be read.
     failures: Option<u64>,
+    /// The destination, and how many batches are in its queue, of all pipelines; `None` of it where nobody can tell.
+    waiting: Option<(String, Option<u64>)>,
 }
 
 impl Card {
@@ -96,7 +107,8 @@ async fn show<W: World>(State(console): State<Arc<Console<W>>>, Visitor(session)
     });
     let drafts = drafts.into_iter().map(|draft| {
         let name = Outline::of(&draft.document).name.unwrap_or_else(|| "A new pipeline".to_owned());
-        (name, path_of(&draft.id, "mapping"), draft.by, time(draft.at))
+        let version = draft.base.map(|(_, version)| version);
+        DraftLine { name, path: path_of(&draft.id, "mapping"), version, by: draft.by, at: time(draft.at) }
     });
     let drafts = drafts.collect();
     // Without these a card says less, and never that all is well.
@@ -110,13 +122,22 @@ async fn show<W: World>(State(console): State<Arc<Console<W>>>, Visitor(session)
     });
     let activity = counted.ok().map(|counted| health::activity(&counted, now));
     let failures = failures.ok().map(|listed| health::failures(&listed));
-    let cards = words::in_service(pipelines?).into_iter().map(|pipeline| {
+    let pipelines = words::in_service(pipelines?);
+    let destination = |pipeline: &StoredPipeline| Outline::of(&pipeline.document).destination;
+    let waiting = console.waiting(pipelines.iter().filter_map(destination).collect()).await;
+    let waiting: HashMap<String, Option<u64>> =
+        waiting.into_iter().map(|queue| (queue.destination, queue.messages)).collect();
+    let cards = pipelines.into_iter().map(|pipeline| {
         let activity =
             activity.as_ref().map(|all| all.get(&pipeline.name).cloned().unwrap_or_else(|| health::idle(now)));
         let failures = failures.as_ref().map(|all| all.get(&pipeline.name).copied().unwrap_or_default());
         let retention: Duration = console.settings.retention;
         let (health, todo) = health::health(&pipeline, activity.as_ref(), failures, now, retention);
         Card {
+            waiting: destination(&pipeline).map(|name| {
+                let messages = waiting.get(&name).copied().flatten();
+                (name, messages)
+            }),
             sentence: words::sentence(&pipeline.document, &console.settings.known),
             standing: words::standing(&pipeline.state, now, retention),
             name: pipeline.name,
@@ -126,5 +147,5 @@ async fn show<W: World>(State(console): State<Arc<Console<W>>>, Visitor(session)
             failures,
         }
     });
-    page(&Home { frame, may_edit, drafts, cards: cards.collect(), missing })
+    page(&Home { frame, may_edit, drafts, cards: cards.collect(), missing: words::beginning(&missing.join(" and ")) })
 }

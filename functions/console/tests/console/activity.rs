@@ -78,7 +78,7 @@ async fn the_funnel_is_of_the_time_and_pipeline_that_are_chosen() {
         ])[..4],
         "{all}"
     );
-    assert!(all.contains("12 packets wait for crm") && all.contains("What waits for elsewhere is not known"), "{all}");
+    assert!(all.contains("12 batches wait for crm") && all.contains("What waits for elsewhere is not known"), "{all}");
     assert_eq!(browser.get("/activity?pipeline=none").await.status, StatusCode::NOT_FOUND);
 }
 
@@ -95,7 +95,7 @@ async fn what_cannot_be_counted_is_never_nothing() {
     ] {
         assert!(page.contains(part), "{part}: {page}");
     }
-    assert!(!page.contains("0 packets") && !page.contains("0 changes"), "{page}");
+    assert!(!page.contains("0 batches") && !page.contains("0 changes"), "{page}");
 }
 
 /// The value of an attribute, as a browser reads it.

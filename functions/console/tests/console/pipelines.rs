@@ -83,9 +83,9 @@ async fn home_is_a_card_a_pipeline() {
 #[tokio::test]
 async fn what_is_not_known_is_never_healthy() {
     for (break_counts, break_failures, missing) in [
-        (1, 0, "what was sent could not be read"),
-        (0, 1, "what has failed could not be read"),
-        (1, 1, "what was sent and what has failed could not be read"),
+        (1, 0, "What was sent could not be read"),
+        (0, 1, "What has failed could not be read"),
+        (1, 1, "What was sent and what has failed could not be read"),
     ] {
         let world = with_versions(Role::Viewer);
         world.counts.breaks.next(break_counts);
