@@ -87,10 +87,22 @@ const DRAFTS = [
     return page.goto(page.url().replace(/destination$/, 'mapping'));
   } },
   { name: 'mapping, suggested', open: ofDraft('mapping', suggested) },
+  {
+    name: 'mapping, a formula is completed',
+    open: async (page, { url }) => {
+      const path = await suggested(page, url);
+      const response = await page.goto(`${url}${path}/mapping`);
+      await page.getByLabel('City: Filled with').selectOption('a formula');
+      await page.getByLabel('City: Formula').pressSequentially('after.country | ');
+      await page.getByLabel('City: Formula').press('ArrowDown');
+      await expect(page.getByRole('listbox').getByRole('option', { selected: true })).toBeVisible();
+      return response;
+    },
+  },
   { name: 'mapping, a required field is empty', open: ofDraft('mapping', lacking) },
   { name: 'mapping, records that would fail', open: ofDraft('mapping', failing) },
   {
-    name: 'mapping, somebody else was here meanwhile',
+    name: 'mapping, changed meanwhile',
     open: async (page, { url }) => {
       const path = await suggested(page, url);
       const response = await page.goto(`${url}${path}/mapping`);
@@ -140,7 +152,7 @@ const DRAFTS = [
     },
   },
   {
-    name: 'draft, somebody else was here meanwhile',
+    name: 'draft, changed meanwhile',
     status: 409,
     open: async (page, { url }) => {
       const path = await suggested(page, url);
@@ -236,6 +248,17 @@ const RETRIES = [
 ];
 
 const CONNECTIONS = [
+  { name: 'alerts', ...at('/settings/alerts') },
+  {
+    name: 'alerts, one that was added',
+    open: async (page, { url }) => {
+      await page.goto(`${url}/settings/alerts`);
+      await page.getByLabel('a share of an hour').check();
+      return pressed(page, button(page, 'Add the alert'));
+    },
+  },
+  { name: 'alerts, as a viewer', on: 'deployed', who: 'vera', ...at('/settings/alerts') },
+  { name: 'alerts, nothing answers', on: 'deployed', who: 'adam', status: 503, shut: ['freshet-'], ...at('/settings/alerts') },
   { name: 'connections', ...at('/settings/connections') },
   { name: 'connections, as a viewer', on: 'deployed', who: 'vera', ...at('/settings/connections') },
   { name: 'connections, nothing answers', on: 'deployed', who: 'adam', shut: ['freshet-'], ...at('/settings/connections') },

@@ -63,6 +63,11 @@ impl Frame {
         Asset::Script.path()
     }
 
+    /// The path of the script that completes formulas.
+    pub fn formula_script(&self) -> String {
+        Asset::Formula.path()
+    }
+
     /// The icon's path.
     pub fn icon(&self) -> String {
         Asset::Icon.path()

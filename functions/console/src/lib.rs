@@ -21,6 +21,7 @@ pub mod cookie;
 mod difference;
 mod document;
 pub mod door;
+mod doubt;
 pub mod dress;
 mod fate;
 mod filling;
@@ -46,6 +47,7 @@ mod sparkline;
 mod suggest;
 mod timeline;
 mod trial;
+mod waiting;
 mod words;
 mod world;
 

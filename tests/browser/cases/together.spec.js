@@ -56,6 +56,45 @@ test('two tabs fill fields of a draft: the later one sees both, and takes what t
   expect(await documentOf(one, path)).not.toContain('by this tab');
 });
 
+/** Keeps the answer to what the page keeps by itself back, until it is released; what is kept is kept at once. */
+async function heldBack(page, path) {
+  let release;
+  const released = new Promise((resolve) => { release = resolve; });
+  let arrived;
+  const first = new Promise((resolve) => { arrived = resolve; });
+  await page.route(`**${path}/mapping`, async (route) => {
+    if (route.request().method() !== 'POST' || !route.request().headers()['hx-request']) return route.continue();
+    const response = await route.fetch();
+    arrived();
+    await released;
+    // The page may have gone on to another.
+    await route.fulfill({ response }).catch(() => {});
+  });
+  return { first, release };
+}
+
+for (const way of ['goes on typing', 'presses the button']) {
+  test(`who ${way} before the page has heard that it was kept meets nobody, and nothing is lost`, async ({ page }) => {
+    const path = await suggested(page, world.local);
+    await page.goto(`${world.local}${path}/mapping`);
+    const { first, release } = await heldBack(page, path);
+    await always(page, 'Company name', 'Co')();
+    await first;
+    await page.getByLabel('Company name: Value', { exact: true }).fill('Company');
+    if (way === 'goes on typing') {
+      release();
+      await expect(page.locator('#result')).toContainText('Company');
+    } else {
+      await page.getByRole('button', { name: 'Keep and check' }).click();
+      await page.waitForURL(/#result$/);
+      release();
+    }
+    await expect(page.locator('main')).not.toContainText('This draft was changed meanwhile');
+    await expect(page.getByLabel('Company name: Value', { exact: true })).toHaveValue('Company');
+    expect(await documentOf(page, path)).toContain("'Company'");
+  });
+}
+
 test('two tabs write the text of a draft: the later one sees both, and may go on being overtaken', async ({ context }) => {
   const [one, other] = [await context.newPage(), await context.newPage()];
   const path = await suggested(one, world.local);

@@ -28,6 +28,7 @@ use crate::{
     Console, World,
     access::{Access, Route, Visitor},
     document::Text,
+    doubt::{Doubt, doubts},
     filling::{Filling, HELPERS},
     frame::{Frame, Page, page, time},
     no_page::NoPage,
@@ -91,11 +92,14 @@ struct Mapping {
 struct ResultPart {
     /// The draft as it is kept.
     draft: Draft,
+    vendor: String,
     /// It answers a change, and brings the form's edit with it.
     is_answer: bool,
     path: String,
     /// What keeps the draft from being published: whose field, and what to do.
     problems: Vec<Problem>,
+    /// What the vendor may refuse.
+    doubts: Vec<Problem>,
     sums: Option<Sums>,
     total: u64,
     origin: Origin,
@@ -181,8 +185,18 @@ impl Mapping {
     }
 
     #[expect(clippy::unused_self, reason = "a template calls methods")]
-    fn filters(&self) -> impl Iterator<Item = &'static Entry> {
-        CATALOGUE.iter().filter(|entry| entry.kind == Kind::Filter)
+    fn reference(&self) -> impl Iterator<Item = &'static Entry> {
+        CATALOGUE.iter().filter(|entry| entry.kind != Kind::Operator)
+    }
+}
+
+/// What the script that completes formulas calls it.
+const fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Filter => "filter",
+        Kind::Test => "test",
+        Kind::Function => "function",
+        Kind::Operator => "operator",
     }
 }
 
@@ -310,11 +324,7 @@ pub fn choices(trial: &Trial, place: Option<usize>) -> Vec<Choice> {
 
 /// A record in a list: `8841, ada@example.com, 2026-07-01 09:30:00, left out`.
 fn name_of(event: &ChangeEvent, fate: Option<&Fate>) -> String {
-    let mut parts = vec![key(event)];
-    if let Some(row) = event.after.as_ref().or(event.before.as_ref()) {
-        parts.extend(called(row));
-    }
-    parts.push(time(event.occurred_at));
+    let mut parts = vec![called(event), time(event.occurred_at)];
     if event.op == Op::Delete {
         parts.push("deleted".to_owned());
     }
@@ -326,8 +336,14 @@ fn name_of(event: &ChangeEvent, fate: Option<&Fate>) -> String {
     parts.join(", ")
 }
 
+/// A record by its key, and by what people know it by: `8841, ada@example.com`.
+pub fn called(event: &ChangeEvent) -> String {
+    let known = event.after.as_ref().or(event.before.as_ref()).and_then(known_by);
+    std::iter::once(key(event)).chain(known).collect::<Vec<_>>().join(", ")
+}
+
 /// What people know a row by, where it has something of the kind: an address, a name, a title.
-fn called(row: &Value) -> Option<String> {
+fn known_by(row: &Value) -> Option<String> {
     let fields = flat(row);
     let find = |name: &str| {
         let value = fields.iter().find(|(path, _)| path == name).map(|(_, value)| value.trim())?;
@@ -360,14 +376,16 @@ fn result(open: &Open, aim: &Aim, trial: &Trial, place: Option<usize>, origin: O
     };
     let failing = trial.failing().take(NAMED).map(|(event, reason)| Failing {
         id: event.id.clone(),
-        key: key(event),
+        key: called(event),
         reason: reason.to_owned(),
     });
     ResultPart {
         draft: open.draft.clone(),
+        vendor: aim.connector.name.clone(),
         is_answer,
         path: open.path("mapping"),
         problems: problems(&rows, aim, trial),
+        doubts: in_doubt(&rows, aim, trial),
         sums: (!trial.fates.is_empty()).then(|| trial.sums()),
         total: u64::try_from(trial.fates.len()).unwrap_or(u64::MAX),
         origin,
@@ -375,6 +393,16 @@ fn result(open: &Open, aim: &Aim, trial: &Trial, place: Option<usize>, origin: O
         verdict: fate.map(|fate| told(fate, &aim.connector.name)),
         sent,
     }
+}
+
+/// What does not keep it from being published, and may be refused.
+fn in_doubt(rows: &[Row], aim: &Aim, trial: &Trial) -> Vec<Problem> {
+    let of = |doubt: Doubt| {
+        let row = rows.iter().find(|row| row.name == doubt.field);
+        let label = row.map_or_else(|| doubt.field.clone(), |row| row.label.clone());
+        Problem { label, row: row.map(|row| row.number), message: doubt.message }
+    };
+    doubts(aim.action, &trial.fates).into_iter().map(of).collect()
 }
 
 /// What keeps the draft from being published. What a required field lacks is said in the form's words.

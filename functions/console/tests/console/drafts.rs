@@ -89,6 +89,12 @@ async fn a_person_makes_a_pipeline_without_writing_a_line() {
     let told = part.text();
     assert!(part.status == StatusCode::OK && told.contains("&#60;Lovelace&#62;") && !told.contains("<html"), "{told}");
     assert_eq!(hidden(told, "edit"), "4");
+    assert!(!told.contains("may refuse this"), "{told}");
+    // What is nothing that the field takes is said before the vendor says it.
+    let form = "edit=4&name=website&how=fixed&path=&helper=lower&fixed=no+page&formula=";
+    let part = browser.send(http::Method::POST, &mapping, &htmx, &format!("csrf={token}&{form}")).await;
+    let doubt = "Website URL takes a web address; 1 record has something else for it, such as “no page”.";
+    assert!(part.text().contains("HubSpot may refuse this:") && part.text().contains(doubt), "{}", part.text());
     // Try it: exactly what is sent, and then sending it.
     let tried = browser.get(&format!("{draft}/try")).await.text().to_owned();
     assert!(tried.contains("POST https://api.hubapi.com/crm/v3/objects/contacts/batch/upsert"), "{tried}");
@@ -154,7 +160,9 @@ async fn what_a_page_keeps_by_itself_does_not_overtake_its_own_button() {
     let mapping = begun(&mut browser).await;
     let token = browser.get(&mapping).await.token();
     let form = |edit: u64, page: &str, value: &str| {
-        format!("csrf={token}&edit={edit}&page={page}&name=firstname&how=fixed&path=&helper=lower&fixed={value}&formula=")
+        format!(
+            "csrf={token}&edit={edit}&page={page}&name=firstname&how=fixed&path=&helper=lower&fixed={value}&formula="
+        )
     };
     let typed = [("sec-fetch-site", "same-origin"), ("origin", ORIGIN), FORM, ("hx-request", "true")];
     let pressed = &typed[..3];

@@ -42,6 +42,7 @@ async fn every_answer() -> Vec<(&'static str, Answer)> {
         ("forged", admin.send(Method::POST, "/sign-out", &[FORM], "").await),
         ("query", admin.get("/settings/audit?before=a&before=b").await),
         ("script", nobody.get(&Asset::Script.path()).await),
+        ("formula script", nobody.get(&Asset::Formula.path()).await),
         ("style", nobody.get(&Asset::Style.path()).await),
         ("icon", nobody.get(&Asset::Icon.path()).await),
         ("old style", nobody.get("/assets/0123456789abcdef/console.css").await),
@@ -147,7 +148,9 @@ async fn head_is_get_without_its_body() {
 async fn pages_and_assets_are_compressed_for_who_takes_it() {
     let mut browser = signed_in(Role::Admin).await;
     let mut weight = 0;
-    for path in ["/settings/people", &Asset::Script.path(), &Asset::Style.path(), &Asset::Icon.path()] {
+    for path in
+        ["/settings/people", &Asset::Script.path(), &Asset::Formula.path(), &Asset::Style.path(), &Asset::Icon.path()]
+    {
         let plain = browser.get(path).await;
         let small = browser.send(Method::GET, path, &[("accept-encoding", "br, gzip")], "").await;
         assert_eq!((plain.header("content-encoding"), small.header("content-encoding")), ("", "gzip"), "{path}");
