@@ -160,7 +160,8 @@ async fn destinations<W: World>(State(console): State<Arc<Console<W>>>, Path(id)
         let connector = destination::connector(&known.connector).ok()?;
         let choices = connector.actions.iter().map(|action| Choice {
             value: format!("{}/{}", known.name, action.name()),
-            vendor: connector.name.clone(),
+            // The webhook is no vendor: the destination says whose it is.
+            vendor: if connector.slug() == "webhook" { known.name.clone() } else { connector.name.clone() },
             destination: known.name.clone(),
             label: action.label.clone(),
             help: action.help.clone(),
