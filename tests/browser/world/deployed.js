@@ -27,6 +27,7 @@ export async function deployed(stack, { at } = {}) {
   return {
     url: console.url,
     log: console.log,
+    startedIn: console.startedIn,
     issuer: provider.url,
     dynamodb,
     async stop() {

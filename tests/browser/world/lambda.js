@@ -40,8 +40,11 @@ export async function lambda(program, environment) {
     asking = undefined;
   };
 
+  let began;
+  let startedIn;
   const runtime = createServer(async (request, response) => {
     if (request.url === NEXT) {
+      startedIn ??= performance.now() - began;
       asking = response;
       handOut();
       return;
@@ -79,10 +82,13 @@ export async function lambda(program, environment) {
     AWS_LAMBDA_LOG_STREAM_NAME: 'tests',
     ...own,
   };
+  began = performance.now();
   const function_ = start(program, [], { env: environmentOfFunction });
   return {
     url,
     log: function_.said,
+    /** How long it took from its start until it asked for its first event, in milliseconds: Lambda's Init phase. */
+    startedIn: () => startedIn,
     async stop() {
       await function_.stop();
       for (const server of [front, runtime]) {
