@@ -11,9 +11,10 @@ use crate::{Steps, browser::Browser, command::Freshet, customer, issuer, put, un
 const PIPELINE: &str = "customers-to-warehouse";
 const DESTINATION: &str = "warehouse";
 
-/// What the version of the example store calls a customer, and what the next version does.
+/// What the version of the example store calls a customer, what the next version does, and what the draft does.
 const FIRST: &str = "customer";
 const SECOND: &str = "account";
+const THIRD: &str = "person";
 
 /// The proof, from outside the door to a delivery. `callbacks` is what Terraform says that a provider has to know.
 pub async fn prove(
@@ -38,7 +39,10 @@ pub async fn prove(
     sign_in(browser, callbacks).await?;
     steps.tell("the first version is published again, on the page");
     publish_first(browser).await?;
-    deliveries_change(world).await?;
+    deliveries_change(world, "back", SECOND, FIRST).await?;
+    steps.tell("a draft of a change is made and published, on the page");
+    publish_draft(browser).await?;
+    deliveries_change(world, "drafted", FIRST, THIRD).await?;
     let listed = freshet.succeed(&["pipelines", "history", PIPELINE])?;
     print!("{listed}");
     ensure!(listed.contains(issuer::PERSON), "the history does not say who has published on the page");
@@ -66,16 +70,22 @@ async fn nobody_gets_in(browser: &mut Browser) -> anyhow::Result<()> {
 
 fn push_second(freshet: &Freshet, store: &Path, folder: &Path) -> anyhow::Result<()> {
     let first = std::fs::read_to_string(store.join(format!("pipelines/{PIPELINE}.toml")))?;
-    // Within the expression, within the tests' tables, and within their JSON.
-    let second = [("\"'F'\"", "\"'S'\""), ("type = \"F\"", "type = \"S\""), ("\"type\": \"F\"", "\"type\": \"S\"")]
-        .iter()
-        .fold(first.clone(), |text, (from, to)| text.replace(&from.replace('F', FIRST), &to.replace('S', SECOND)));
-    ensure!(second != first, "{PIPELINE} does not call a customer {FIRST:?}");
     let edited = folder.join("pipelines");
     std::fs::create_dir_all(&edited)?;
-    std::fs::write(edited.join(format!("{PIPELINE}.toml")), second)?;
+    std::fs::write(edited.join(format!("{PIPELINE}.toml")), called(&first, SECOND)?)?;
     print!("{}", freshet.succeed(&["pipelines", "push", "--wait", &edited.display().to_string()])?);
     Ok(())
+}
+
+/// The first version's text with another word for a customer: within the expression, within the tests' tables, and within
+/// their JSON.
+fn called(first: &str, word: &str) -> anyhow::Result<String> {
+    let places = [("\"'", "'\""), ("type = \"", "\""), ("\"type\": \"", "\"")];
+    let text = places.iter().fold(first.to_owned(), |text, (before, after)| {
+        text.replace(&format!("{before}{FIRST}{after}"), &format!("{before}{word}{after}"))
+    });
+    ensure!(text != first, "{PIPELINE} does not call a customer {FIRST:?}");
+    Ok(text)
 }
 
 /// The authorization code flow, as the person's browser goes through it.
@@ -115,35 +125,58 @@ async fn publish_first(browser: &mut Browser) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// From some customer on, all are delivered by the version that was published on the page. It counts for what arrives ten
-/// seconds later.
-async fn deliveries_change(world: &Deployed) -> anyhow::Result<()> {
+/// What a person does who changes a pipeline: a draft, what it does beside what runs, and publishing that.
+async fn publish_draft(browser: &mut Browser) -> anyhow::Result<()> {
+    let here = format!("/pipelines/{PIPELINE}");
+    let runs = browser.get(&format!("{here}/versions/3/toml")).await?.expect(200, "the text of what runs")?.text;
+    let token = browser.get(&here).await?.expect(200, "the pipeline's page")?.hidden("csrf")?;
+    let made = browser.submit(&format!("{here}/edit"), &[("csrf", &token)]).await?.expect(303, "a draft")?;
+    let draft =
+        made.location.as_deref().and_then(|path| path.strip_suffix("/mapping")).context("it leads elsewhere")?;
+    let path = format!("{draft}/text");
+    let edit = browser.get(&path).await?.expect(200, "the draft's text")?.hidden("edit")?;
+    let fields = [("csrf", token.as_str()), ("edit", edit.as_str()), ("document", &called(&runs, THIRD)?)];
+    browser.submit(&path, &fields).await?.expect(303, "keeping the draft")?;
+    let path = format!("{draft}/publish");
+    let page = browser.get(&path).await?.expect(200, "the page for publishing")?;
+    ensure!(page.text.contains(THIRD) && page.text.contains("beside version 3"), "it does not say what changes");
+    let (edit, seen) = (page.hidden("edit")?, page.hidden("seen")?);
+    let fields = [("csrf", token.as_str()), ("edit", edit.as_str()), ("seen", seen.as_str())];
+    let done = browser.submit(&path, &fields).await?.expect(303, "publishing the draft")?;
+    ensure!(done.location.as_deref() == Some(here.as_str()), "publishing leads to {:?}", done.location);
+    browser.get(&path).await?.expect(404, "the draft, once it is published")?;
+    Ok(())
+}
+
+/// From some customer on, all are delivered by the version that was published on the page, which calls them another word. It
+/// counts for what arrives ten seconds later. `name` is what the customers' ids begin with.
+async fn deliveries_change(world: &Deployed, name: &str, before: &str, after: &str) -> anyhow::Result<()> {
+    let id = |number: usize| format!("{name}-{number}");
     let mut tick = tokio::time::interval(Duration::from_secs(3));
     let mut sent = 0;
     let turned = loop {
         tick.tick().await;
-        let id = format!("after-publishing-{sent}");
-        put(world, "store-customers", &customer(&id, &format!("{id}@example.com"))).await?;
+        put(world, "store-customers", &customer(&id(sent), &format!("{}@example.com", id(sent)))).await?;
         sent += 1;
-        let kinds = (0..sent).map(|number| kind_of(world, &format!("after-publishing-{number}")));
-        if let Some(turned) = kinds.into_iter().position(|kind| kind.as_deref() == Some(FIRST)) {
+        let kinds: Vec<_> = (0..sent).map(|number| kind_of(world, &id(number))).collect();
+        if let Some(turned) = kinds.iter().position(|kind| kind.as_deref() == Some(after)) {
             break turned;
         }
+        let other = kinds.into_iter().flatten().find(|kind| kind != before);
+        ensure!(other.is_none(), "a customer was delivered as {other:?}, which neither version calls it");
         if sent == 60 {
             bail!(
                 "after three minutes customers are still not delivered by the version that was published on the page"
             );
         }
     };
-    let id = "after-all";
-    put(world, "store-customers", &customer(id, "after-all@example.com")).await?;
-    until("another customer is delivered", || async { Ok(kind_of(world, id).is_some()) }).await?;
-    for id in (turned..sent).map(|number| format!("after-publishing-{number}")).chain([id.to_owned()]) {
+    put(world, "store-customers", &customer(&id(sent), &format!("{}@example.com", id(sent)))).await?;
+    for id in (turned..=sent).map(id) {
         until("each of them is delivered", || async { Ok(kind_of(world, &id).is_some()) }).await?;
         let kind = kind_of(world, &id);
-        ensure!(kind.as_deref() == Some(FIRST), "{id} was delivered as {kind:?}, after the first version had begun");
+        ensure!(kind.as_deref() == Some(after), "{id} was delivered as {kind:?}, after the new version had begun");
     }
-    println!("{turned} customers by the second version, and {} by the first, published on the page", sent - turned + 1);
+    println!("{turned} customers as {before}, and {} as {after}, published on the page", sent + 1 - turned);
     Ok(())
 }
 
