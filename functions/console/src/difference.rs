@@ -22,10 +22,10 @@ pub fn lines(before: &str, after: &str) -> Vec<Line> {
             (sign, change.value().trim_end_matches(['\r', '\n']).to_owned())
         })
         .collect();
-    if lines.iter().all(|(sign, _)| *sign == " ") { lines } else { folded(lines) }
+    if lines.iter().all(|(sign, _)| *sign == " ") { lines } else { folded(&lines) }
 }
 
-fn folded(lines: Vec<Line>) -> Vec<Line> {
+fn folded(lines: &[Line]) -> Vec<Line> {
     let mut shown = Vec::new();
     for run in lines.chunk_by(|(one, _), (other, _)| (*one == " ") == (*other == " ")) {
         let at_beginning = if shown.is_empty() { 0 } else { AROUND };
@@ -50,15 +50,14 @@ mod tests {
 
     #[test]
     fn what_differs_is_shown_with_its_neighbours() {
-        let text = |lines: &[&str]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
-        let before = text(&["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n"]);
+        let before = "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\nk\nl\nm\nn\n";
         let after = before.replace("f\n", "F\n").replace("n\n", "");
-        let shown: Vec<String> = lines(&before, &after).iter().map(|(sign, line)| format!("{sign}{line}")).collect();
+        let shown: Vec<String> = lines(before, &after).iter().map(|(sign, line)| format!("{sign}{line}")).collect();
         let expected =
             ["…2 lines as they were", " c", " d", " e", "-f", "+F", " g", " h", " i", " j", " k", " l", " m", "-n"];
         assert_eq!(shown, expected, "seven lines between, of which one would be hidden");
-        let shown = lines(&before, &before.replace("a\n", ""));
+        let shown = lines(before, &before.replace("a\n", ""));
         assert_eq!(shown.last(), Some(&("…", "10 lines as they were".to_owned())));
-        assert_eq!(lines(&before, &before).len(), 14, "of one text all is shown");
+        assert_eq!(lines(before, before).len(), 14, "of one text all is shown");
     }
 }

@@ -78,7 +78,7 @@ async fn every_answer_has_the_headers_that_protect_who_reads_it() {
         }
         let lifetime = answer.header("cache-control");
         let expected = match name {
-            "script" | "style" | "icon" => "public, max-age=31536000, immutable",
+            "script" | "formula script" | "style" | "icon" => "public, max-age=31536000, immutable",
             "old style" => "no-cache",
             _ => "no-store",
         };

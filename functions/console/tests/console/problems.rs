@@ -375,7 +375,7 @@ async fn what_was_sent_by_an_old_version_is_sent_again_by_the_newest_while_its_c
     world.backbone.backlog.put("shard", Timestamp::from_millis(NOW), frame.clone().into_bytes());
     let sent = browser.post_form("/problems/retry-newest", &token, &form).await;
     assert_eq!((sent.status, sent.header("location")), (StatusCode::SEE_OTHER, ONE), "{}", sent.text());
-    assert_eq!(world.backbone.sent.bodies(), [frame.clone()]);
+    assert_eq!(world.backbone.sent.bodies(), std::slice::from_ref(&frame));
     assert!(world.queues.queue(QUEUE).bodies().is_empty());
 
     // All of a problem, in the same way.

@@ -138,9 +138,10 @@ pub async fn retry_all<W: World>(
         so_far = SoFar { of: count(left.len()), began: began.millis(), ..SoFar::default() };
     }
     let is_newest = !asked.newest.is_empty();
-    let (how, a_piece) = match is_newest {
-        true => ("their changes sent again, for the newest version", A_PIECE_OF_CHANGES),
-        false => ("sent again as they are", A_PIECE),
+    let (how, a_piece) = if is_newest {
+        ("their changes sent again, for the newest version", A_PIECE_OF_CHANGES)
+    } else {
+        ("sent again as they are", A_PIECE)
     };
     let mut dealt = 0;
     for piece in left[..left.len().min(A_REQUEST)].chunks(a_piece) {
