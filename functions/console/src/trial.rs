@@ -59,15 +59,16 @@ impl Trial {
         })
     }
 
-    /// The place of a record: that of this id, else the newest that would be sent, else the newest that is there.
+    /// The place of a record: that of this id, else the newest that would be sent, else the newest whose values an earlier
+    /// change brings, else the newest that is there.
     pub fn place(&self, id: Option<&str>) -> Option<usize> {
         let newest = |is_it: &dyn Fn(usize) -> bool| (0..self.events.len()).rev().find(|place| is_it(*place));
-        let is_sent = |fate: &Fate| match fate {
-            Fate::Sent(delivery, ..) | Fate::Skipped(delivery, Skip::Unchanged) => delivery.step == Step::Apply,
-            Fate::Filtered | Fate::Skipped(..) | Fate::Failed(..) => false,
-        };
+        let is_sent = |fate: &Fate| matches!(fate, Fate::Sent(delivery, ..) if delivery.step == Step::Apply);
+        let is_unchanged =
+            |fate: &Fate| matches!(fate, Fate::Skipped(delivery, Skip::Unchanged) if delivery.step == Step::Apply);
         id.and_then(|id| self.events.iter().position(|event| event.id == id))
             .or_else(|| newest(&|place| self.fates.get(place).is_some_and(is_sent)))
+            .or_else(|| newest(&|place| self.fates.get(place).is_some_and(is_unchanged)))
             .or_else(|| newest(&|place| self.events.get(place).is_some_and(|event| event.after.is_some())))
             .or_else(|| self.events.len().checked_sub(1))
     }
@@ -115,7 +116,9 @@ pub fn told(fate: &Fate, vendor: &str) -> String {
     match fate {
         Fate::Filtered => "It is left out: it is not among the changes that this pipeline takes.".to_owned(),
         Fate::Failed(_, reason) => format!("It would fail: {reason}"),
-        Fate::Skipped(_, Skip::Unchanged) => format!("Nothing is sent: {vendor} holds these values already."),
+        Fate::Skipped(_, Skip::Unchanged) => {
+            format!("Nothing is sent: an earlier change brings {vendor} the same values.")
+        }
         Fate::Skipped(_, Skip::Kept) => {
             format!("Nothing is sent: the record has left the filter, and what {vendor} holds is kept.")
         }

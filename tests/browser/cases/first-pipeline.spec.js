@@ -104,7 +104,7 @@ for (const [way, { options, type, press, choose, pick }] of Object.entries(WAYS)
       await expect(main).toContainText('The credentials are not shown.');
       // What sending does is said before it is done.
       await expect(main).toContainText(
-        /This is real: in HubSpot it will create or update a contact\.|HubSpot holds these values already; sending them again does no harm\./,
+        /This is real: in HubSpot it will create or update a contact\.|An earlier change brings HubSpot the same values; sending them twice does no harm\./,
       );
       await press(page, 'button', 'Send it');
       const answer = page.getByRole('status');

@@ -112,6 +112,13 @@ impl Asked {
     }
 }
 
+impl Customer {
+    /// What could not be read, as the beginning of a sentence.
+    fn unread(&self) -> String {
+        words::beginning(&self.missing.join(" and "))
+    }
+}
+
 async fn show<W: World>(
     State(console): State<Arc<Console<W>>>,
     Query(pairs): Query<Vec<(String, String)>>,

@@ -153,7 +153,10 @@ impl<W: World> Console<W> {
                     operation.alone(&Parcel { delivery, destination_key: None })
                 });
                 sent.map(|sent| {
-                    (sent, format!("{vendor} holds these values already; sending them again does no harm."))
+                    (
+                        sent,
+                        format!("An earlier change brings {vendor} the same values; sending them twice does no harm."),
+                    )
                 })
             }
             _ => None,

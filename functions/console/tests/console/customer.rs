@@ -206,9 +206,9 @@ async fn viewers_see_outcomes_and_no_values() {
 #[tokio::test]
 async fn what_cannot_be_read_is_said_and_not_taken_for_nothing() {
     for (breaks, missing, left) in [
-        ("ledger", "what was sent could not be read", 1),
-        ("failures", "what has failed could not be read", 4),
-        ("schemas", "what names the records of each source could not be read", 0),
+        ("ledger", "What was sent could not be read", 1),
+        ("failures", "What has failed could not be read", 4),
+        ("schemas", "What names the records of each source could not be read", 0),
     ] {
         let world = world(Role::Viewer);
         match breaks {
@@ -223,5 +223,5 @@ async fn what_cannot_be_read_is_said_and_not_taken_for_nothing() {
     let world = world(Role::Viewer);
     world.ledger.read_breaks.next(1);
     let page = text(world, "?q=ada%40example.com").await;
-    assert!(page.contains("whom the address belongs to could not be read"), "{page}");
+    assert!(page.contains("Whom the address belongs to could not be read"), "{page}");
 }
