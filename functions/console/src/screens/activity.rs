@@ -216,16 +216,14 @@ impl Now {
         Self { sums, by_pipeline: by_pipeline.unwrap_or_default(), waiting }
     }
 
-    /// Tells whether the page has the same.
-    fn seen(&self) -> String {
-        digest::hex(format!("{:?} {:?} {:?}", self.sums, self.by_pipeline, self.waiting).as_bytes())[..16].to_owned()
-    }
-}
-
-impl Now {
     /// Whether it is known of every queue that nothing waits in it.
     fn is_empty(&self) -> bool {
         self.waiting.iter().all(|queue| queue.messages == Some(0))
+    }
+
+    /// Tells whether the page has the same.
+    fn seen(&self) -> String {
+        digest::hex(format!("{:?} {:?} {:?}", self.sums, self.by_pipeline, self.waiting).as_bytes())[..16].to_owned()
     }
 }
 
